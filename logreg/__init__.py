@@ -1,0 +1,3 @@
+"""Binary logistic regression."""
+
+__version__ = "0.1.0"
