@@ -1,0 +1,49 @@
+# Everything runs in .venv, which is made on first use and brought up to date when pyproject.toml changes.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint wheel bench venv clean
+
+help:  ## list the commands
+	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST)
+
+demo: .venv/plot.stamp  ## run the demonstration
+	$(BIN)/python examples/demo.py
+
+test: .venv/dev.stamp  ## run all tests
+	MPLBACKEND=Agg $(BIN)/python -m pytest
+
+lint: .venv/dev.stamp  ## check style, types and who imports whom
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# The smoke test sees the wheel alone: a new environment, an empty directory, and -I keeps the sources out.
+wheel: .venv/dev.stamp  ## build sdist and wheel into dist/, try the wheel in an empty directory
+	rm -rf dist
+	$(BIN)/python -m build
+	directory=$$(mktemp -d) && trap 'rm -rf "$$directory"' EXIT && \
+	$(BIN)/python -m venv "$$directory/venv" && \
+	"$$directory/venv/bin/pip" install --quiet dist/*.whl && \
+	mkdir "$$directory/empty" && cd "$$directory/empty" && \
+	"$$directory/venv/bin/python" -I -c "from logreg import datasets as d; \
+	print(*(f'{name}: {getattr(d, name)()[0].shape}' for name in d.__all__), sep='\n')"
+
+bench: .venv/dev.stamp  ## run the benchmarks
+	$(BIN)/python benchmarks/sigmoid.py
+
+venv: .venv/dev.stamp  ## make the environment with everything the tests need
+
+clean:  ## remove the environment and all that was built
+	rm -rf .venv dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+.venv/%.stamp: pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet --editable ".[$*]"
+	touch $@
+
+$(BIN)/python:
+	$(PYTHON) -m venv .venv

@@ -1,0 +1,208 @@
+"""Compiled kernels: loss, gradient and diagonal curvature of one model in a single sweep over a range of rows.
+
+Rows are taken a block at a time: scores, then the sigmoid terms of the block, then the block's part of the gradient,
+all while the block is in cache, so X is read from memory once. The terms use ``exp`` and ``log1p`` written as short
+polynomials without branches, because the compiler can only vectorise what it can see into.
+
+This is the only module that imports numba; it is imported when data are large enough to pay for that.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numba
+import numpy as np
+
+# NaN and infinity keep their meaning ("nnan" and "ninf" are left out): they are how bad input is found.
+compiled = numba.njit(
+    nogil=True, cache=True, error_model="numpy", fastmath={"nsz", "arcp", "contract", "reassoc"}
+)
+# In the sigmoid terms the order of operations carries digits, so it stays as written.
+compiled_as_written = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"nsz", "contract"})
+
+BLOCK_ROWS = 128
+BLOCK_VALUES = 32_768
+LARGEST_SCORE = (
+    708.0  # exp(-708) is the last normal number; beyond it the terms are 0 to any precision of a sum
+)
+LOG2_E = 1.0 / math.log(2.0)
+LN2_HIGH = float.fromhex(
+    "0x1.62e42fefa0000p-1"
+)  # ln 2 in two parts: times a small integer, the first is exact
+LN2_LOW = float.fromhex("0x1.cf79abc9e3b3ap-40")
+
+
+@compiled_as_written
+def sigmoid_terms(scores: Any, y: Any, weight: Any, terms: Any, power_bits: Any) -> None:
+    """Turn a block's scores into loss, residual and curvature: rows 0, 1 and 2 of ``terms``.
+
+    ``exp(-|z|) = 2**-k * exp(r)`` with ``|r| <= ln(2)/2`` and Taylor's polynomial of degree 13;
+    ``log(1 + e) = 2 artanh(s)`` with ``s = e / (2 + e) <= 1/3`` and its series to ``s**33``, so that the loss keeps
+    its relative precision down to 0. Row 3 of ``terms`` and ``power_bits`` are one buffer seen as float and as bits.
+    """
+    power = terms[3]
+    n = scores.size
+    for i in range(n):
+        k = np.floor(min(abs(scores[i]), LARGEST_SCORE) * LOG2_E + 0.5)
+        power_bits[i] = (1023 - np.int64(k)) << 52
+    for i in range(n):
+        size = min(abs(scores[i]), LARGEST_SCORE)
+        k = np.floor(size * LOG2_E + 0.5)
+        r = (k * LN2_HIGH - size) + k * LN2_LOW
+        e = 1.0 / 6227020800.0
+        e = e * r + 1.0 / 479001600.0
+        e = e * r + 1.0 / 39916800.0
+        e = e * r + 1.0 / 3628800.0
+        e = e * r + 1.0 / 362880.0
+        e = e * r + 1.0 / 40320.0
+        e = e * r + 1.0 / 5040.0
+        e = e * r + 1.0 / 720.0
+        e = e * r + 1.0 / 120.0
+        e = e * r + 1.0 / 24.0
+        e = e * r + 1.0 / 6.0
+        e = e * r + 0.5
+        e = e * r + 1.0
+        e = (e * r + 1.0) * power[i]
+        s = e / (2.0 + e)
+        q = s * s
+        log1p = 1.0 / 33.0
+        log1p = log1p * q + 1.0 / 31.0
+        log1p = log1p * q + 1.0 / 29.0
+        log1p = log1p * q + 1.0 / 27.0
+        log1p = log1p * q + 1.0 / 25.0
+        log1p = log1p * q + 1.0 / 23.0
+        log1p = log1p * q + 1.0 / 21.0
+        log1p = log1p * q + 1.0 / 19.0
+        log1p = log1p * q + 1.0 / 17.0
+        log1p = log1p * q + 1.0 / 15.0
+        log1p = log1p * q + 1.0 / 13.0
+        log1p = log1p * q + 1.0 / 11.0
+        log1p = log1p * q + 1.0 / 9.0
+        log1p = log1p * q + 1.0 / 7.0
+        log1p = log1p * q + 0.2
+        log1p = log1p * q + 1.0 / 3.0
+        log1p = 2.0 * s * (log1p * q + 1.0)
+        sign = 1.0 - 2.0 * y[i]
+        wrong = sign * scores[i]
+        p = 1.0 / (1.0 + e)
+        terms[0, i] = log1p + max(wrong, 0.0)
+        terms[1, i] = sign * (p if wrong > 0.0 else e * p)
+        terms[2, i] = e * p * p
+    if weight.size:
+        for i in range(n):
+            terms[0, i] *= weight[i]
+            terms[1, i] *= weight[i]
+            terms[2, i] *= weight[i]
+
+
+@compiled
+def add_block(X: Any, scores: Any, w: Any, y: Any, weight: Any, buffers: Any, sums: Any) -> float:
+    """Add one block of rows to ``sums = (gradient, diagonal, cross)`` and return its loss."""
+    terms, power_bits = buffers
+    gradient, diagonal, cross = sums
+    n, d = X.shape
+    for i in range(n):
+        z = 0.0
+        for j in range(d):
+            z += X[i, j] * w[j]
+        scores[i] += z
+    sigmoid_terms(scores, y, weight, terms, power_bits)
+    residual, curvature = terms[1], terms[2]
+    loss = 0.0
+    for i in range(n):
+        loss += terms[0, i]
+        gradient[d] += residual[i]
+    whole = n - n % 4
+    for i in range(0, whole, 4):
+        r0, r1, r2, r3 = residual[i], residual[i + 1], residual[i + 2], residual[i + 3]
+        for j in range(d):
+            gradient[j] += r0 * X[i, j] + r1 * X[i + 1, j] + r2 * X[i + 2, j] + r3 * X[i + 3, j]
+    for i in range(whole, n):
+        for j in range(d):
+            gradient[j] += residual[i] * X[i, j]
+    if diagonal.size:
+        for i in range(n):
+            diagonal[d] += curvature[i]
+            for j in range(d):
+                part = curvature[i] * X[i, j]
+                cross[j] += part
+                diagonal[j] += part * X[i, j]
+    return loss
+
+
+@compiled
+def dense_rows(X: Any, by_column: bool, origin: Any, rows: Any, w: Any, sums: Any) -> float:
+    """Add the rows of a dense X to ``sums`` and return their loss.
+
+    ``rows = (y, weight, offset)``, of which the last two may be empty. With ``by_column`` X is the (d, n) transpose of
+    a column-major array; such blocks, and those whose columns start from an ``origin``, are copied to a buffer first.
+    """
+    y, weight, offset = rows
+    n, d = (X.shape[1], X.shape[0]) if by_column else X.shape
+    size = max(8, min(BLOCK_ROWS, BLOCK_VALUES // max(d, 1)))
+    terms = np.empty((4, size))
+    power_bits = terms[3].view(np.int64)
+    scores = np.empty(size)
+    copied = np.empty((size, d) if by_column or origin.size else (0, d))
+    loss = 0.0
+    for start in range(0, n, size):
+        stop = min(start + size, n)
+        m = stop - start
+        for i in range(m):
+            scores[i] = w[d] + (offset[start + i] if offset.size else 0.0)
+        block_weight = weight[start:stop] if weight.size else weight
+        buffers = (terms, power_bits)
+        if copied.shape[0]:
+            if by_column:
+                for j in range(d):
+                    for i in range(m):
+                        copied[i, j] = X[j, start + i]
+            else:
+                for i in range(m):
+                    for j in range(d):
+                        copied[i, j] = X[start + i, j]
+            if origin.size:
+                for i in range(m):
+                    for j in range(d):
+                        copied[i, j] -= origin[j]
+            loss += add_block(copied[:m], scores[:m], w, y[start:stop], block_weight, buffers, sums)
+        else:
+            loss += add_block(X[start:stop], scores[:m], w, y[start:stop], block_weight, buffers, sums)
+    return loss
+
+
+@compiled
+def sparse_rows(X: Any, rows: Any, w: Any, sums: Any) -> float:
+    """Add the rows of a CSR matrix ``X = (data, indices, indptr)`` to ``sums`` and return their loss."""
+    data, indices, indptr = X
+    y, weight, offset = rows
+    gradient, diagonal, cross = sums
+    n, d = y.size, w.size - 1
+    terms = np.empty((4, BLOCK_ROWS))
+    power_bits = terms[3].view(np.int64)
+    scores = np.empty(BLOCK_ROWS)
+    loss = 0.0
+    for start in range(0, n, BLOCK_ROWS):
+        stop = min(start + BLOCK_ROWS, n)
+        for i in range(start, stop):
+            z = w[d] + (offset[i] if offset.size else 0.0)
+            for entry in range(indptr[i], indptr[i + 1]):
+                z += data[entry] * w[indices[entry]]
+            scores[i - start] = z
+        block_weight = weight[start:stop] if weight.size else weight
+        sigmoid_terms(scores[: stop - start], y[start:stop], block_weight, terms, power_bits)
+        for i in range(start, stop):
+            residual, curvature = terms[1, i - start], terms[2, i - start]
+            loss += terms[0, i - start]
+            gradient[d] += residual
+            for entry in range(indptr[i], indptr[i + 1]):
+                gradient[indices[entry]] += residual * data[entry]
+            if diagonal.size:
+                diagonal[d] += curvature
+                for entry in range(indptr[i], indptr[i + 1]):
+                    part = curvature * data[entry]
+                    cross[indices[entry]] += part
+                    diagonal[indices[entry]] += part * data[entry]
+    return loss

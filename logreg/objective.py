@@ -1,0 +1,59 @@
+"""What is minimised, and where the descent stands on it: value, gradient and curvature in the coordinates of T."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from logreg.penalty import Ridge
+from logreg.scale import Scale
+from logreg.sums import Array, Sums
+
+
+class Point(NamedTuple):
+    """Coordinates B of K models, shape (d + 1, K), with the objective (K,) and its gradient (d + 1, K) there."""
+
+    B: Array
+    value: Array
+    gradient: Array
+
+    def where(self, chosen: np.ndarray, other: Point) -> Point:
+        """Return a point that is ``other`` for the chosen models and this one for the rest."""
+        return Point(*(np.where(chosen, theirs, ours) for theirs, ours in zip(other, self, strict=True)))
+
+
+@dataclass(frozen=True)
+class Objective:
+    """``F(w, b) = (1/S) sum_i s_i loss(y_i, x_i.w + b) + penalty(w)``, read off the sums of a pass."""
+
+    scale: Scale
+    penalty: Ridge
+
+    def point(self, B: Array, sums: Sums) -> Point:
+        """Return the point at B, given the sums over the rows there."""
+        W = self.scale.coefficients(B)
+        gradient = sums.gradient / sums.weight + self.penalty.gradient(W)
+        return Point(B, sums.loss / sums.weight + self.penalty.value(W), self.scale.gradient(gradient))
+
+    def penalty_curvature(self) -> Array:
+        """Return the diagonal that the penalty adds to the curvature in coordinates, shape (K, d + 1)."""
+        unit = np.append(self.scale.unit, 0.0)
+        return self.penalty.strength[:, None] * unit**2
+
+    def curvature(self, sums: Sums, k: int) -> Array:
+        """Return model k's curvature of the mean loss in coordinates, without the penalty, (d + 1, d + 1)."""
+        assert sums.curvature is not None
+        return self.scale.curvature(sums.curvature[k] / sums.weight[k])
+
+    def diagonal(self, sums: Sums) -> tuple[Array, Array]:
+        """Return the diagonal and the intercept row of the same curvatures, each (K, d + 1)."""
+        diagonal, cross = (part / sums.weight[:, None] for part in sums.diagonal())
+        center = np.append(self.scale.center, 0.0)
+        unit = np.append(self.scale.unit, float(self.scale.intercept))
+        total = diagonal[:, -1:]
+        return (
+            unit**2 * np.maximum(diagonal - center * (2.0 * cross - center * total), 0.0),
+            unit * unit[-1] * (cross - center * total),
+        )

@@ -1,0 +1,108 @@
+"""How rows of a given shape are fitted: which preconditioner, and a start on samples of the rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+from scipy.special import logit
+
+from logreg.descent import Descent, Diagonal, FullCurvature, Identity, Preconditioner, SampledCurvature
+from logreg.penalty import Ridge
+from logreg.rank import Redundancy, minimum_norm
+from logreg.rows import Rows
+from logreg.solve import Solution, solve
+from logreg.stop import Limits
+from logreg.sums import Array
+
+Solver = Literal["auto", "gradient-descent", "newton"]
+
+SAMPLED_ROWS = 20_000  # at least so many rows give the sampled curvature,
+ROWS_A_COLUMN = 40  # and at least so many for each column,
+SAMPLED_FLOPS = 4e10  # unless that costs more than this
+FULL_FLOPS = 2e9  # up to here the curvature of all rows is taken at every pass
+WIDEST_MATRIX = 3_000  # columns up to which a curvature matrix is held
+FIRST_SAMPLE = 4_096  # rows; each sample is four times the one before, up to a third of all rows
+
+
+def curvature_rows(d: int) -> int:
+    """Return of how many sampled rows a (d, d) curvature is taken."""
+    affordable = int(SAMPLED_FLOPS / (2 * d * d))
+    return max(min(max(SAMPLED_ROWS, ROWS_A_COLUMN * d), affordable), 2 * d)
+
+
+def choose(rows: Rows, n_models: int, solver: Solver, seed: int) -> Preconditioner:
+    """Return the preconditioner for rows of this shape.
+
+    "auto" takes the curvature of all rows while that is cheap, of a sample of the rows while the matrix is, and the
+    diagonal with a limited memory for data wider than that.
+    """
+    n, d = rows.n_rows, rows.n_columns + 1
+    if solver == "newton":
+        return FullCurvature(n_models)
+    sampled = curvature_rows(d)
+    if solver == "auto" and d <= WIDEST_MATRIX and n <= sampled and 2 * n * d * d <= FULL_FLOPS:
+        return FullCurvature(n_models)
+    matrix = d <= WIDEST_MATRIX
+    best = SampledCurvature(n_models, rows, sampled, seed) if matrix else Diagonal()
+    return Identity(best) if solver == "gradient-descent" else best
+
+
+def null_coefficients(rows: Rows, n_models: int, intercept: bool) -> Array:
+    """Return the optimum without columns: the intercept is the log-odds of the mean outcome. Shape (d + 1, K)."""
+    W = np.zeros((rows.n_columns + 1, n_models))
+    W[-1] = logit(rows.positive_fraction) * intercept
+    return W
+
+
+def start_on_samples(rows: Rows, penalty: Ridge, solver: Solver, intercept: bool, seed: int) -> Array:
+    """Return coefficients that samples of the rows, each four times the last, know to within a standard error."""
+    n_models = len(penalty.strength)
+    W = null_coefficients(rows, n_models, intercept)
+    size = max(ROWS_A_COLUMN * (rows.n_columns + 1), FIRST_SAMPLE)
+    while 3 * size < rows.n_rows and solver == "auto":
+        seed += 1
+        sample = rows.sample(size, seed)
+        descent = Descent(choose(sample, n_models, solver, seed))
+        found = solve(sample, penalty, W, descent, Limits(tol=1.0), intercept=intercept)
+        good = np.array([status.is_optimum for status in found.status])
+        W = np.where(good, found.coefficients, W)
+        size *= 4
+    return W
+
+
+def fit(
+    rows: Rows,
+    penalty: Ridge,
+    solver: Solver,
+    limits: Limits,
+    *,
+    intercept: bool = True,
+    seed: int = 0,
+    start: Array | None = None,
+) -> tuple[Solution, Redundancy | None, str]:
+    """Minimise the penalised mean loss of K models over rows, from ``start`` or from samples of the rows.
+
+    Returns the solution, what is redundant among the columns of unpenalised models whose curvature was singular
+    (their coefficients are then of minimum norm), and the name of the preconditioner.
+    """
+    n_models = len(penalty.strength)
+    null = null_coefficients(rows, n_models, intercept)
+    if start is not None:
+        # A start worse than no model at all (other data, other units) only misleads.
+        worse = rows.sums(start).loss > rows.sums(null).loss
+        start = np.where(worse, null, start)
+    else:
+        start = start_on_samples(rows, penalty, solver, intercept, seed)
+    preconditioner = choose(rows, n_models, solver, seed)
+    solution = solve(rows, penalty, start, Descent(preconditioner), limits, intercept=intercept)
+    redundancy = None
+    free = penalty.strength == 0
+    if solution.deficient and free.any():
+        redundancy = minimum_norm(
+            rows.sums(np.zeros_like(null[:, :1]), "full"), solution.coefficients, intercept
+        )
+        coefficients = np.where(free, redundancy.coefficients, solution.coefficients)
+        solution = replace(solution, coefficients=coefficients)
+    return solution, redundancy, preconditioner.name

@@ -1,0 +1,76 @@
+"""The one protocol of a data source, and the pass over its rows."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor
+from functools import reduce
+from operator import add
+from typing import Self
+
+from logreg.products import Block, block_sums
+from logreg.sums import Array, CurvatureKind, Sums
+
+
+class Rows(ABC):
+    """Rows of data, wherever they live: ``n_rows`` by ``n_columns`` numbers, outcomes, weights and offsets.
+
+    A source says how to iterate over its rows in blocks and how to draw a sample of them into memory; the pass is
+    built on the blocks once, here, for all sources.
+
+    Attributes
+    ----------
+    n_rows, n_columns : int
+    positive_fraction : float
+        Weighted mean of the outcomes.
+    smallest_weight : float
+        The smallest positive weight.
+    """
+
+    n_rows: int
+    n_columns: int
+    positive_fraction: float
+    smallest_weight: float
+    executor: Executor | None = None
+
+    @abstractmethod
+    def chunks(self) -> Iterable[Block]:
+        """Return the rows in blocks, always the same blocks in the same order."""
+
+    @abstractmethod
+    def sample(self, n_rows: int, seed: int) -> Rows:
+        """Return about ``n_rows`` random rows in memory; their sums over their weight estimate this source's.
+
+        Rows of a rare class are kept with a larger share and a smaller weight; the mean weight is 1. A source with
+        no more rows than that returns itself.
+        """
+
+    def sums(self, W: Array, kind: CurvatureKind = "none") -> Sums:
+        """Make one pass: the sums over all rows at coefficients W of shape (d + 1, K), intercepts last.
+
+        Blocks may be worked on by several threads; their sums are added in the order of the blocks, so the result
+        is the same bit for bit in every run.
+        """
+        return reduce(add, self._map_blocks(W, kind))
+
+    def _map_blocks(self, W: Array, kind: CurvatureKind) -> Iterator[Sums]:
+        def of_block(block: Block) -> Sums:
+            return self.block_sums(block, W, kind)
+
+        if self.executor is None:
+            return map(of_block, self.chunks())
+        return self.executor.map(of_block, self.chunks())
+
+    def block_sums(self, block: Block, W: Array, kind: CurvatureKind) -> Sums:
+        """Return the sums over one block; a source with a faster kernel for its storage overrides this."""
+        return block_sums(block, W, kind)
+
+    def __enter__(self) -> Self:
+        """Hold threads or files for as long as the passes last."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Let go of threads and files."""
+        if self.executor is not None:
+            self.executor.shutdown(wait=True, cancel_futures=True)

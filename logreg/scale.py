@@ -1,0 +1,80 @@
+"""The coordinates of the descent: columns centred and of unit curvature, as a small matrix on sums, not a copy of X.
+
+Coefficients W and coordinates B are linked by ``W = T B``:
+
+    w_j = unit_j * B_j,        b = B_d - sum_j center_j * w_j
+
+so gradients become ``T' g`` and curvatures ``T' H T``. With curvature-weighted column means as centers the intercept
+is orthogonal to all columns, which decouples it; with unit curvature no column's units matter. A column that does
+not vary has unit 0: its coordinate is frozen at 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from logreg.sums import Array, Sums
+
+CONSTANT = 1e-12  # centred over raw curvature of a column from which on it is rounding
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The map T between coefficients and coordinates.
+
+    Parameters
+    ----------
+    center, unit : ndarray of shape (d,)
+    intercept : bool
+        False freezes the intercept at 0 and leaves the columns uncentred.
+    """
+
+    center: Array
+    unit: Array
+    intercept: bool
+
+    @classmethod
+    def from_sums(cls, sums: Sums, strength: Array, intercept: bool) -> Self:
+        """Return the coordinates in which the curvature of these sums plus the penalty's has a unit diagonal.
+
+        One set of coordinates serves K models: their curvatures are averaged and the smallest penalty is taken.
+        """
+        diagonal, cross = (part.mean(axis=0) / sums.weight.mean() for part in sums.diagonal())
+        center = cross[:-1] / diagonal[-1] if intercept and diagonal[-1] > 0 else np.zeros(len(cross) - 1)
+        spread = diagonal[:-1] - center * cross[:-1] * intercept
+        spread[spread <= CONSTANT * diagonal[:-1]] = 0.0
+        total = spread + strength.min()
+        return cls(
+            center, np.divide(1.0, np.sqrt(total), out=np.zeros_like(total), where=total > 0), intercept
+        )
+
+    def coefficients(self, B: Array) -> Array:
+        """Return ``W = T B``, shape (d + 1, K)."""
+        W = np.empty_like(B)
+        W[:-1] = self.unit[:, None] * B[:-1]
+        W[-1] = (B[-1] - self.center @ W[:-1]) * self.intercept
+        return W
+
+    def coordinates(self, W: Array) -> Array:
+        """Return the B with ``T B = W``; 0 for frozen columns."""
+        B = np.empty_like(W)
+        unit = self.unit[:, None]
+        B[:-1] = np.divide(W[:-1], unit, out=np.zeros_like(W[:-1]), where=unit > 0)
+        B[-1] = (W[-1] + self.center @ (unit * B[:-1])) * self.intercept
+        return B
+
+    def gradient(self, gradient: Array) -> Array:
+        """Return ``T' g``, shape (d + 1, K)."""
+        scaled = np.empty_like(gradient)
+        intercept = gradient[-1] * self.intercept
+        scaled[:-1] = self.unit[:, None] * (gradient[:-1] - self.center[:, None] * intercept)
+        scaled[-1] = intercept
+        return scaled
+
+    def curvature(self, H: Array) -> Array:
+        """Return ``T' H T`` of one (d + 1, d + 1) curvature."""
+        half = self.gradient(H)
+        return self.gradient(half.T)

@@ -1,0 +1,79 @@
+"""The loop: pass, stop?, direction, step. Every fit goes through it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from logreg.descent import Descent
+from logreg.objective import Objective
+from logreg.penalty import Ridge
+from logreg.rows import Rows
+from logreg.scale import Scale
+from logreg.search import judge
+from logreg.stop import Limits, Pass, Progress, Status
+from logreg.sums import Array
+
+
+class NonFiniteSumsError(ValueError):
+    """NaN, infinity or numbers whose squares overflow are in the rows; the source knows where."""
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Where the descent of K models ended.
+
+    Attributes
+    ----------
+    coefficients : ndarray of shape (d + 1, K)
+        In the units of the rows; the last row is the intercept.
+    status : ndarray of Status, shape (K,)
+    history : list of Pass
+        One entry a pass over all rows; the last holds the objective and the distance to the optimum.
+    unfinished : ndarray of shape (d, K)
+        Size of the step that would come next, in the scale of each column: what holds a fit up, or grows.
+    deficient : bool
+        Whether some curvature was singular to rounding.
+    """
+
+    coefficients: Array
+    status: np.ndarray
+    history: list[Pass]
+    unfinished: Array
+    deficient: bool
+
+
+def solve(
+    rows: Rows, penalty: Ridge, start: Array, descent: Descent, limits: Limits, *, intercept: bool = True
+) -> Solution:
+    """Minimise the penalised mean loss of K models at once, from coefficients ``start`` of shape (d + 1, K).
+
+    Each turn is one pass over all rows, at a trial step. A rejected trial is just another turn.
+    """
+    sums = rows.sums(start, "full" if descent.wants == "full" else "diagonal")
+    if not sums.all_finite():
+        raise NonFiniteSumsError
+    objective = Objective(Scale.from_sums(sums, penalty.strength, intercept), penalty)
+    progress = Progress(limits, penalty.strength > 0, rows.smallest_weight)
+    total_weight = sums.weight
+    before = anchor = objective.point(objective.scale.coordinates(start), sums)
+    accepted, length = np.ones(start.shape[1], dtype=bool), np.ones(start.shape[1])
+    step, direction = length, np.zeros_like(start)
+    while True:
+        descent.learn(before, anchor, accepted, sums, objective)
+        direction = np.where(accepted, descent.direction(anchor.gradient), direction)
+        decrement = np.sqrt(total_weight) * descent.distance(anchor.gradient, direction)
+        W = objective.scale.coefficients(anchor.B)
+        progress.record(W, Pass(anchor.value, decrement, step, accepted), total_weight, direction)
+        live = progress.live
+        if not live.any():
+            unfinished = np.abs(direction[:-1])
+            return Solution(W, progress.status, progress.history, unfinished, descent.deficient)
+        trial_B = anchor.B + length * direction
+        sums = rows.sums(objective.scale.coefficients(trial_B)[:, live], descent.wants).spread(live)
+        trial = objective.point(trial_B, sums)
+        before, step = anchor, length
+        accepted, length = judge(anchor, trial, direction, length)
+        accepted &= live
+        anchor = anchor.where(accepted, trial)
