@@ -1,3 +1,24 @@
-"""Binary logistic regression."""
+"""Binary logistic regression: a scikit-learn classifier that fits by gradient descent preconditioned with p(1-p).
+
+z = x . w + b        p = sigmoid(z)        loss = softplus(z) - y*z        dloss/dz = p - y        p' = p*(1-p)
+"""
+
+from logreg import sigmoid
+from logreg.estimator import CollinearityWarning, LogisticRegression
+from logreg.loss import log_loss
+from logreg.sigmoid import arctan, log_sigmoid, logistic, logit, softplus, tanh
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "CollinearityWarning",
+    "LogisticRegression",
+    "arctan",
+    "log_loss",
+    "log_sigmoid",
+    "logistic",
+    "logit",
+    "sigmoid",
+    "softplus",
+    "tanh",
+]

@@ -17,9 +17,7 @@ from scipy import linalg
 from logreg.objective import Objective, Point
 from logreg.sums import Array, CurvatureKind, Sums
 
-CONTRACTION = (
-    0.3  # a pass that leaves more than this of the distance to the optimum calls for fresh curvature
-)
+CONTRACTION = 0.3  # a pass that leaves more than this of the distance to the optimum calls for fresh curvature
 UNSEEN = 1e-6  # share of a column's curvature, in directions of which a sample shows none
 ILL_CONDITIONED = 1e-5  # smallest pivot of a Cholesky factor below which eigenvalues decide
 
@@ -67,9 +65,12 @@ class Factor:
     def solve(self, gradient: Array) -> Array:
         """Return ``H^-1 g`` for a gradient of shape (d + 1,)."""
         g = self.unit * gradient
+        solution: Array
         if self.cholesky is not None:
-            return self.unit * linalg.cho_solve((self.cholesky, True), g, check_finite=False)
-        return self.unit * (self.vectors @ ((self.vectors.T @ g) / self.values))
+            solution = linalg.cho_solve((self.cholesky, True), g, check_finite=False)
+        else:
+            solution = self.vectors @ ((self.vectors.T @ g) / self.values)
+        return self.unit * solution
 
 
 def lower_triangle(H: Array) -> Array | None:
@@ -107,10 +108,10 @@ class Preconditioner(ABC):
     def learn(self, point: Point, accepted: np.ndarray, sums: Sums, objective: Objective) -> bool:
         """Take what a pass at a point brought for the models that accepted it; tell if P is a new one."""
 
-    def secant(self, step: Array, change: Array) -> None:
+    def secant(self, step: Array, change: Array) -> None:  # noqa: B027
         """Hear of the last steps and the changes of the gradient along them, each (d + 1, K)."""
 
-    def disappoint(self) -> None:
+    def disappoint(self) -> None:  # noqa: B027
         """Hear that the last direction contracted badly or overshot."""
 
     @abstractmethod
@@ -119,7 +120,8 @@ class Preconditioner(ABC):
 
     def distance(self, gradient: Array, direction: Array) -> Array:
         """Return ``sqrt(g' P^-1 g)`` of each model, where the direction is ``-P^-1 g``: the Newton decrement."""
-        return self.caution * np.sqrt(np.maximum(-(gradient * direction).sum(axis=0), 0.0))
+        squared: Array = -(gradient * direction).sum(axis=0)
+        return self.caution * np.sqrt(np.maximum(squared, 0.0))
 
 
 class Identity(Preconditioner):
@@ -144,9 +146,7 @@ class Identity(Preconditioner):
 
     def learn(self, point: Point, accepted: np.ndarray, sums: Sums, objective: Objective) -> bool:
         """Let the ruler learn from the curvature."""
-        distance = (
-            self.distance(point.gradient, point.gradient).max() if np.isfinite(self.renewed_at) else np.inf
-        )
+        distance = self.distance(point.gradient, point.gradient).max() if np.isfinite(self.renewed_at) else np.inf
         if self.ruler.learn(point, accepted, sums, objective):
             self.renewed_at = self.distance(point.gradient, point.gradient).max()
         elif distance < 0.1 * self.renewed_at:
@@ -175,12 +175,13 @@ class Diagonal(Preconditioner):
     """
 
     name = "diagonal"
+    wants: CurvatureKind = "diagonal"
     memory = 10
     caution = 10.0**0.5
 
     def __init__(self) -> None:
         self.n_learnt = 0
-        self.wants = "diagonal"
+        self.spread, self.mean = np.empty((0, 0)), np.empty((0, 0))
 
     def learn(self, point: Point, accepted: np.ndarray, sums: Sums, objective: Objective) -> bool:
         """Renew the diagonal when the pass brought one."""
@@ -193,9 +194,7 @@ class Diagonal(Preconditioner):
             spread = np.maximum(diagonal - total * mean**2, 1e-3 * diagonal) + objective.penalty_curvature()
             old = (self.spread, self.mean) if self.n_learnt else (spread, mean)
             keep = accepted[:, None]
-            self.spread, self.mean = (
-                np.where(keep, new, kept) for new, kept in zip((spread, mean), old, strict=True)
-            )
+            self.spread, self.mean = (np.where(keep, new, kept) for new, kept in zip((spread, mean), old, strict=True))
         self.n_learnt += 1
         self.wants = "diagonal" if self.n_learnt in (1, 3, 5) or self.n_learnt % 10 == 9 else "none"
         return False  # pairs stay useful: they hold what no diagonal does
@@ -204,7 +203,7 @@ class Diagonal(Preconditioner):
         """Return ``P^-1 g`` with the intercept decoupled."""
         mean, spread = self.mean.T, self.spread.T
         centred = gradient - mean * gradient[-1]
-        direction = np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 0)
+        direction: Array = np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 0)
         direction[-1] -= (mean[:-1] * direction[:-1]).sum(axis=0)
         return direction
 
@@ -229,15 +228,13 @@ class FullCurvature(Preconditioner):
     def learn(self, point: Point, accepted: np.ndarray, sums: Sums, objective: Objective) -> bool:
         """Factorise the curvature of the models that accepted the point."""
         penalty = objective.penalty_curvature()
-        for k in np.flatnonzero(accepted):
+        for k in np.flatnonzero(accepted).tolist():
             self.factors[k] = Factor(objective.curvature(sums, k) + np.diag(penalty[k]))
         return True
 
     def apply(self, gradient: Array) -> Array:
         """Return ``H^-1 g``, model by model."""
-        columns = [
-            factor.solve(g) if factor else g for factor, g in zip(self.factors, gradient.T, strict=True)
-        ]
+        columns = [factor.solve(g) if factor else g for factor, g in zip(self.factors, gradient.T, strict=True)]
         return np.stack(columns, axis=1)
 
 
@@ -315,9 +312,7 @@ class Descent:
         """Whether the curvature was found singular to rounding."""
         return self.preconditioner.deficient
 
-    def learn(
-        self, before: Point, point: Point, accepted: np.ndarray, sums: Sums, objective: Objective
-    ) -> None:
+    def learn(self, before: Point, point: Point, accepted: np.ndarray, sums: Sums, objective: Objective) -> None:
         """Take what the last pass brought; ``before`` is where the models stood until then."""
         step, change = point.B - before.B, point.gradient - before.gradient
         moved = step.any(axis=0)
@@ -332,7 +327,8 @@ class Descent:
                 self.preconditioner.disappoint()
 
     def _size(self, point: Point) -> Array:
-        return (point.gradient * self.preconditioner.apply(point.gradient)).sum(axis=0) ** 0.5
+        squared: Array = (point.gradient * self.preconditioner.apply(point.gradient)).sum(axis=0)
+        return np.sqrt(squared)
 
     def _remember(self, step: Array, change: Array) -> None:
         if not self.pairs.maxlen:

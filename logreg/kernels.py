@@ -16,21 +16,15 @@ import numba
 import numpy as np
 
 # NaN and infinity keep their meaning ("nnan" and "ninf" are left out): they are how bad input is found.
-compiled = numba.njit(
-    nogil=True, cache=True, error_model="numpy", fastmath={"nsz", "arcp", "contract", "reassoc"}
-)
+compiled = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"nsz", "arcp", "contract", "reassoc"})
 # In the sigmoid terms the order of operations carries digits, so it stays as written.
 compiled_as_written = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"nsz", "contract"})
 
 BLOCK_ROWS = 128
 BLOCK_VALUES = 32_768
-LARGEST_SCORE = (
-    708.0  # exp(-708) is the last normal number; beyond it the terms are 0 to any precision of a sum
-)
+LARGEST_SCORE = 708.0  # exp(-708) is the last normal number; beyond it the terms are 0 to any precision of a sum
 LOG2_E = 1.0 / math.log(2.0)
-LN2_HIGH = float.fromhex(
-    "0x1.62e42fefa0000p-1"
-)  # ln 2 in two parts: times a small integer, the first is exact
+LN2_HIGH = float.fromhex("0x1.62e42fefa0000p-1")  # ln 2 in two parts: times a small integer, the first is exact
 LN2_LOW = float.fromhex("0x1.cf79abc9e3b3ap-40")
 
 

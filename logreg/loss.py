@@ -100,7 +100,5 @@ def log_loss(y: ArrayLike, scores: ArrayLike, sample_weight: ArrayLike | None = 
         return float(per_row.mean())
     weight = np.asarray(sample_weight, dtype=np.float64)
     if weight.shape != z.shape or not (weight >= 0).all() or not 0 < weight.sum() < np.inf:
-        raise ValueError(
-            "sample_weight must hold one finite, non-negative number a row, and they must not all be 0."
-        )
+        raise ValueError("sample_weight must hold one finite, non-negative number a row, and they must not all be 0.")
     return float(weight @ per_row / weight.sum())

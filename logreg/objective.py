@@ -39,8 +39,8 @@ class Objective:
 
     def penalty_curvature(self) -> Array:
         """Return the diagonal that the penalty adds to the curvature in coordinates, shape (K, d + 1)."""
-        unit = np.append(self.scale.unit, 0.0)
-        return self.penalty.strength[:, None] * unit**2
+        unit: Array = np.append(self.scale.unit, 0.0)
+        return np.outer(self.penalty.strength, unit**2)
 
     def curvature(self, sums: Sums, k: int) -> Array:
         """Return model k's curvature of the mean loss in coordinates, without the penalty, (d + 1, d + 1)."""

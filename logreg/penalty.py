@@ -23,7 +23,8 @@ class Ridge:
 
     def value(self, W: Array) -> Array:
         """Return the penalty of each model, shape (K,)."""
-        return 0.5 * self.strength * np.square(W[:-1]).sum(axis=0)
+        squares: Array = np.square(W[:-1]).sum(axis=0)
+        return 0.5 * self.strength * squares
 
     def gradient(self, W: Array) -> Array:
         """Return its gradient, shape (d + 1, K), with 0 for the intercept."""

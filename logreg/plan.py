@@ -100,9 +100,7 @@ def fit(
     redundancy = None
     free = penalty.strength == 0
     if solution.deficient and free.any():
-        redundancy = minimum_norm(
-            rows.sums(np.zeros_like(null[:, :1]), "full"), solution.coefficients, intercept
-        )
+        redundancy = minimum_norm(rows.sums(np.zeros_like(null[:, :1]), "full"), solution.coefficients, intercept)
         coefficients = np.where(free, redundancy.coefficients, solution.coefficients)
         solution = replace(solution, coefficients=coefficients)
     return solution, redundancy, preconditioner.name

@@ -42,21 +42,38 @@ class Block(NamedTuple):
         )
 
 
+def is_sparse(X: Any) -> bool:
+    """Tell whether X is a SciPy sparse matrix or array."""
+    return bool(sparse.issparse(X))
+
+
 def pieces(block: Block, n_models: int) -> Iterator[Block]:
     """Split a block so that what its products allocate stays near ``VALUES_AT_ONCE`` numbers.
 
     A CSC matrix stays whole: its columns are long, and rows cut out of it would be copies of all of them.
     """
     n, d = block.X.shape
-    stored = block.X.nnz / max(n, 1) if sparse.issparse(block.X) else d
+    stored = block.X.nnz / max(n, 1) if is_sparse(block.X) else d
     size = max(16, int(VALUES_AT_ONCE / max(stored, n_models, 1)))
-    if size >= n or (sparse.issparse(block.X) and block.X.format == "csc"):
+    if size >= n or (is_sparse(block.X) and block.X.format == "csc"):
         yield block
     else:
         for start in range(0, n, size):
             yield block.rows(start, min(start + size, n))
 
 
+# NaN, infinity and overflow go through to the sums, where they are found; NumPy need not warn of them.
+quietly = np.errstate(over="ignore", invalid="ignore")
+
+
+@quietly
+def scores_of(X: Any, W: Array) -> Array:
+    """Return the scores of all rows of X, shape (n, K), without a float64 copy of a float32 X."""
+    block = Block(X, np.empty(X.shape[0], dtype=np.int8))
+    return np.concatenate([piece.X @ W[:-1] + W[-1] for piece in pieces(block, W.shape[1])])
+
+
+@quietly
 def block_sums(block: Block, W: Array, kind: CurvatureKind) -> Sums:
     """Return the sums over a block at coefficients W of shape (d + 1, K), intercepts last.
 
@@ -86,7 +103,7 @@ def block_sums(block: Block, W: Array, kind: CurvatureKind) -> Sums:
 
 def add_diagonal(X: Any, curvature: Array, total: Array) -> None:
     """Add ``sum_i D_i x_ij**2`` and ``sum_i D_i x_ij`` to (K, 2, d + 1); the last column is the intercept's."""
-    squared = X.power(2, dtype=np.float64) if sparse.issparse(X) else np.square(X, dtype=np.float64)
+    squared = X.power(2, dtype=np.float64) if is_sparse(X) else np.square(X, dtype=np.float64)
     total[:, 0, :-1] += (squared.T @ curvature).T
     total[:, 1, :-1] += (X.T @ curvature).T
     total[:, :, -1] += curvature.sum(axis=0)[:, None]
@@ -97,9 +114,9 @@ def add_full(X: Any, curvature: Array, total: Array) -> None:
     cross = (X.T @ curvature).T
     for k, D in enumerate(curvature.T):
         root = np.sqrt(D)
-        half = X.multiply(root[:, None]).tocsr() if sparse.issparse(X) else X * root[:, None]
+        half = X.multiply(root[:, None]).tocsr() if is_sparse(X) else X * root[:, None]
         square = half.T @ half
-        total[k, :-1, :-1] += square.toarray() if sparse.issparse(square) else square
+        total[k, :-1, :-1] += square.toarray() if is_sparse(square) else square
     total[:, -1, :-1] += cross
     total[:, :-1, -1] += cross
     total[:, -1, -1] += curvature.sum(axis=0)

@@ -47,9 +47,7 @@ class Scale:
         spread = diagonal[:-1] - center * cross[:-1] * intercept
         spread[spread <= CONSTANT * diagonal[:-1]] = 0.0
         total = spread + strength.min()
-        return cls(
-            center, np.divide(1.0, np.sqrt(total), out=np.zeros_like(total), where=total > 0), intercept
-        )
+        return cls(center, np.divide(1.0, np.sqrt(total), out=np.zeros_like(total), where=total > 0), intercept)
 
     def coefficients(self, B: Array) -> Array:
         """Return ``W = T B``, shape (d + 1, K)."""

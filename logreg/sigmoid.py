@@ -27,11 +27,10 @@ from array_api_compat import array_namespace, is_array_api_obj
 
 __all__ = ["SCurve", "arctan", "log_sigmoid", "logistic", "logit", "sigmoid", "softplus", "tanh"]
 
-Function = Callable[[Any], Any]
 Formula = Callable[[Any, Any], Any]  # (array namespace, array) -> array
 Kernel = Callable[[Any, Any], None]  # (NumPy block, block for the result)
 
-BLOCK = 2**15  # three blocks of float64 (input, result, scratch) fit the second-level cache together
+BLOCK = 2**14  # numbers; the float64 blocks of input, result and two temporaries fit the second-level cache
 NOT_REAL = "The values must be real numbers, but their dtype is {}: convert them to float64 first."
 
 
@@ -106,15 +105,13 @@ def _logistic(x: Any) -> Any:
 def _logistic_kernel(x: Any, out: Any) -> None:
     """Write e / (1 + e), e = exp(x): full relative precision in both tails, down to the last subnormal.
 
-    From x = 700 on, before e overflows, the value is 1 to the last digit. The array of 700s, which then takes
-    the denominators, makes the minimum twice as fast as a scalar would.
+    Where e overflows, any large number in its place makes the value 1. Looking for the largest e is cheaper than
+    always cutting off, and the exponential comes first so that memory is read while it computes.
     """
-    scratch = np.empty_like(x)
-    scratch.fill(700.0)
-    np.minimum(x, scratch, out=out)
-    np.exp(out, out=out)
-    np.add(out, 1.0, out=scratch)
-    np.divide(out, scratch, out=out)
+    e = np.exp(x)
+    if not np.maximum.reduce(e) < 1e300:
+        np.minimum(e, 1e300, out=e)
+    np.divide(e, 1.0 + e, out=out)
 
 
 def _logistic_formula(xp: Any, x: Any) -> Any:
@@ -129,7 +126,6 @@ def _logistic_slope(xp: Any, x: Any) -> Any:
 
 
 def _logit(xp: Any, p: Any) -> Any:
-    # 2p - 1 is exact from p = 1/4 on, so that no digit is lost around p = 1/2, where the logit is 0.
     return xp.where(p < 0.25, xp.log(p / (1.0 - p)), 2.0 * xp.atanh(2.0 * p - 1.0))
 
 
@@ -174,10 +170,10 @@ class SCurve:
 
     name: str
     range: tuple[float, float]
-    value: Function = field(repr=False)
-    derivative: Function = field(repr=False)
-    slope: Function = field(repr=False)
-    inverse: Function = field(repr=False)
+    value: Callable[[Any], Any] = field(repr=False)
+    derivative: Callable[[Any], Any] = field(repr=False)
+    slope: Callable[[Any], Any] = field(repr=False)
+    inverse: Callable[[Any], Any] = field(repr=False)
 
     def __call__(self, x: Any) -> Any:
         """Return the value at x, in the kind of container x came in; TypeError if x is not real numbers."""
@@ -190,7 +186,7 @@ class SCurve:
 def logit(p: Any) -> Any:
     """Log-odds of a probability, the inverse of the logistic: ``log(p / (1 - p))``.
 
-    From p = 1/4 on it is computed as ``2 atanh(2p - 1)``, exact to rounding around p = 1/2 as well.
+    From p = 1/4 on, where 2p - 1 is exact, it is ``2 atanh(2p - 1)``: no digit is lost around p = 1/2.
 
     Parameters
     ----------

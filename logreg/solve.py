@@ -28,7 +28,7 @@ class Solution:
     ----------
     coefficients : ndarray of shape (d + 1, K)
         In the units of the rows; the last row is the intercept.
-    status : ndarray of Status, shape (K,)
+    status : list of Status
     history : list of Pass
         One entry a pass over all rows; the last holds the objective and the distance to the optimum.
     unfinished : ndarray of shape (d, K)
@@ -38,7 +38,7 @@ class Solution:
     """
 
     coefficients: Array
-    status: np.ndarray
+    status: list[Status]
     history: list[Pass]
     unfinished: Array
     deficient: bool

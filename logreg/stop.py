@@ -13,9 +13,7 @@ from logreg.sums import Array
 
 STILL = 5  # passes in a row without progress, with all promised progress below rounding, after which rounding has won
 ROUNDING = 1e-12  # promised relative progress that is rounding
-GROWTH = (
-    0.05  # step, in units of the curvature at the start, that no coefficient takes this near to an optimum
-)
+GROWTH = 0.05  # step, in units of the curvature at the start, that no coefficient takes this near to an optimum
 GROWING = 3  # such steps in a row that tell a coefficient on its way to infinity from one about to arrive
 LOG_2 = float(np.log(2.0))
 
@@ -87,7 +85,7 @@ class Progress:
     def __init__(self, limits: Limits, penalised: np.ndarray, smallest_weight: float) -> None:
         self.limits, self.penalised, self.smallest_weight = limits, penalised, smallest_weight
         self.history: list[Pass] = []
-        self.status = np.full(len(penalised), Status.RUNNING)
+        self.status = [Status.RUNNING] * len(penalised)
         self.best = np.full(len(penalised), np.inf)
         self.still = np.zeros(len(penalised), dtype=int)
         self.growing = np.zeros(len(penalised), dtype=int)
@@ -95,7 +93,7 @@ class Progress:
     @property
     def live(self) -> np.ndarray:
         """Mask of the models that need another pass."""
-        return self.status == Status.RUNNING
+        return np.array([status is Status.RUNNING for status in self.status])
 
     def record(self, W: Array, found: Pass, total_weight: Array, direction: Array) -> None:
         """Take in what a pass found at coefficients W, and the direction in coordinates that would come next."""
@@ -119,4 +117,5 @@ class Progress:
             self._settle(np.ones_like(near), Status.OUT_OF_PASSES)
 
     def _settle(self, models: np.ndarray, status: Status) -> None:
-        self.status[self.live & models] = status
+        for k in np.flatnonzero(self.live & models).tolist():
+            self.status[k] = status

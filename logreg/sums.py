@@ -44,9 +44,7 @@ class Sums:
         curvature = None
         if self.curvature is not None and other.curvature is not None:
             curvature = self.curvature + other.curvature
-        return Sums(
-            self.weight + other.weight, self.loss + other.loss, self.gradient + other.gradient, curvature
-        )
+        return Sums(self.weight + other.weight, self.loss + other.loss, self.gradient + other.gradient, curvature)
 
     def all_finite(self) -> bool:
         """Tell whether every sum is a number: NaN or infinity in a row makes them none."""

@@ -66,6 +66,10 @@ class Rows(ABC):
         """Return the sums over one block; a source with a faster kernel for its storage overrides this."""
         return block_sums(block, W, kind)
 
+    def in_user_units(self, W: Array) -> Array:
+        """Return coefficients of these rows as coefficients of X: a source that reads X differently overrides it."""
+        return W
+
     def __enter__(self) -> Self:
         """Hold threads or files for as long as the passes last."""
         return self

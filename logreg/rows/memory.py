@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-from logreg.products import Block, block_sums
+from logreg.products import Block, block_sums, is_sparse
 from logreg.rows.base import Rows
 from logreg.sums import Array, CurvatureKind, Sums
 
-COMPILED_FROM = (
-    1_000_000  # stored values; below, importing and loading compiled kernels costs more than it saves
-)
+COMPILED_FROM = 1_000_000  # stored values; below, importing and loading compiled kernels costs more than it saves
 FAR_FROM_ZERO = 1_000.0  # |mean| / sd from which a column is read relative to one of its values
 EMPTY = np.empty(0)
 
@@ -51,8 +50,8 @@ class MemoryRows(Rows):
     ) -> None:
         self.X, self.y, self.weight, self.offset = X, y, weight, offset
         self.n_rows, self.n_columns = X.shape
-        stored = X.nnz if sparse.issparse(X) else X.size
-        self.compiled = stored >= COMPILED_FROM and not (sparse.issparse(X) and X.format == "csc")
+        stored = X.nnz if is_sparse(X) else X.size
+        self.compiled = stored >= COMPILED_FROM and not (is_sparse(X) and X.format == "csc")
         self.n_threads = n_threads if self.compiled else 1
         self.origin = far_origin(X) if isinstance(origin, str) else origin
         if self.n_threads > 1:
@@ -69,10 +68,10 @@ class MemoryRows(Rows):
         if self.n_threads == 1:
             return [whole]
         ends = np.linspace(0, self.n_rows, self.n_threads + 1).astype(int)
-        return [self._range(whole, start, stop) for start, stop in zip(ends[:-1], ends[1:], strict=True)]
+        return [self._range(whole, start, stop) for start, stop in pairwise(ends.tolist())]
 
     def _range(self, whole: Block, start: int, stop: int) -> Block:
-        if not sparse.issparse(self.X):
+        if not is_sparse(self.X):
             return whole.rows(start, stop)
         first, last = self.X.indptr[start], self.X.indptr[stop]  # a view, where slicing a CSR matrix copies
         part = type(self.X)((stop - start, self.n_columns), dtype=self.X.dtype)
@@ -96,7 +95,7 @@ class MemoryRows(Rows):
             EMPTY if block.weight is None else block.weight,
             EMPTY if block.offset is None else block.offset,
         )
-        if sparse.issparse(block.X):
+        if is_sparse(block.X):
             loss = kernels.sparse_rows((block.X.data, block.X.indices, block.X.indptr), rows, w, sums)
         else:
             by_column = block.X.flags.f_contiguous or block.X.strides[0] < block.X.strides[1]
@@ -109,6 +108,19 @@ class MemoryRows(Rows):
             cross[d] = diagonal[d]
             curvature = np.stack([diagonal, cross])[None]
         return Sums(np.array([float(weight)]), np.array([loss]), gradient[:, None], curvature)
+
+    def in_user_units(self, W: Array) -> Array:
+        """Return coefficients of ``X - origin`` as coefficients of X: they differ in the intercept."""
+        return self._moved(W, -1.0)
+
+    def from_user_units(self, W: Array) -> Array:
+        """Return coefficients of X as coefficients of ``X - origin``."""
+        return self._moved(W, 1.0)
+
+    def _moved(self, W: Array, sign: float) -> Array:
+        if self.origin is None:
+            return W
+        return np.vstack([W[:-1], W[-1:] + sign * (self.origin @ W[:-1])])
 
     @cached_property
     def _members(self) -> tuple[np.ndarray, np.ndarray]:
@@ -135,7 +147,7 @@ class MemoryRows(Rows):
             weight = weight * self.weight[rows]
         weight *= len(rows) / weight.sum()
         offset = None if self.offset is None else self.offset[rows]
-        X = sparse.csr_matrix(self.X[rows]) if sparse.issparse(self.X) else self.X[rows]
+        X = sparse.csr_matrix(self.X[rows]) if is_sparse(self.X) else self.X[rows]
         return MemoryRows(X, self.y[rows], weight, offset, n_threads=1, origin=self.origin)
 
 
@@ -145,7 +157,7 @@ def far_origin(X: Any) -> Array | None:
     A value of the column is subtracted exactly, and leaves a constant column exactly 0. Judged on up to 256 rows
     spread over all; sparse columns start from zero always.
     """
-    if sparse.issparse(X) or X.shape[0] == 0:
+    if is_sparse(X) or X.shape[0] == 0:
         return None
     some = np.asarray(X[:: max(1, X.shape[0] // 256)], dtype=np.float64)
     with np.errstate(all="ignore"):

@@ -1,0 +1,376 @@
+"""LogisticRegression: the model as a scikit-learn classifier."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import warnings
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.callback import CallbackContext, CallbackSupportMixin, with_callbacks
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from logreg import validate
+from logreg.loss import Array
+from logreg.penalty import Ridge
+from logreg.plan import fit as fit_rows
+from logreg.products import scores_of
+from logreg.rank import Redundancy
+from logreg.rows import MemoryRows
+from logreg.sigmoid import log_sigmoid, logistic
+from logreg.solve import NonFiniteSumsError, Solution
+from logreg.stop import Limits, Pass, Status
+from logreg.threads import n_threads
+
+
+class CollinearityWarning(UserWarning):
+    """Some columns repeat others, and without a penalty nothing says how to share their effect."""
+
+
+class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+    """Binary logistic regression, fitted by gradient descent preconditioned with the sigmoid's derivative.
+
+    Minimises over coefficients w and intercept b
+
+        (1/S) * sum_i s_i * (softplus(z_i) - y_i * z_i)  +  1/(2*C*S) * |w|**2,     z_i = x_i . w + b
+
+    where ``p_i = sigmoid(z_i)`` is the probability of the second class, s_i are the weights and S is their sum. The
+    gradient is ``X'(p - y)`` and the curvature ``X' diag(p (1 - p)) X``, because the sigmoid's derivative is
+    expressed by its own value. C and weights mean what they mean in scikit-learn; the intercept is never penalised.
+
+    Parameters
+    ----------
+    C : float, default=1.0
+        Inverse strength of the ridge penalty; ``inf`` for none.
+    penalty : {"l2", None}, default="l2"
+        None is maximum likelihood, whatever C is. ("elasticnet" is accepted with ``l1_ratio=0``.)
+    l1_ratio : float, default=0.0
+        Only 0, the ridge penalty, is available in this version.
+    tol : float, default=1e-4
+        Distance to the optimum at which to stop, in standard errors of the coefficients: it depends neither on the
+        units of X nor on the number of rows.
+    fit_intercept : bool, default=True
+    class_weight : dict or "balanced", default=None
+        Weights of the classes, which multiply the sample weights.
+    random_state : int, RandomState or None, default=None
+        Picks the rows of the samples that large data start from; the optimum does not depend on it beyond ``tol``.
+        None means a fixed sample, so that fits repeat.
+    solver : {"auto", "gradient-descent", "newton"}, default="auto"
+        Curvature that preconditions the gradient: chosen by the shape of the data, none, or that of all rows.
+        scikit-learn's solver names are accepted and mean "auto": the optimum is the same.
+    max_iter : int, default=100
+        Most passes over the rows.
+    verbose : int, default=0
+        1 prints a line a pass.
+    warm_start : bool, default=False
+        Whether to start from the coefficients of the last fit.
+    n_jobs : int, default=None
+        Threads for large data. None means all cores, and one inside a joblib worker.
+    dual, intercept_scaling, multi_class : optional
+        Accepted for scikit-learn's sake; none of them changes the optimum.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (1, n_features)
+        Change of the log-odds of ``classes_[1]`` a unit of each column.
+    intercept_ : ndarray of shape (1,)
+    classes_ : ndarray of shape (2,)
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Only when X has column names that are all strings.
+    n_iter_ : ndarray of shape (1,)
+        Steps taken.
+    n_passes_ : int
+        Times that all rows were read.
+    converged_ : bool
+    decrement_ : float
+        Distance to the optimum, in standard errors of the coefficients.
+    objective_ : float
+        The minimum found, a mean a unit of weight.
+    solver_ : str
+        The preconditioner used: "newton", "sampled-curvature", "diagonal" or "gradient-descent".
+    history_ : dict of ndarray
+        "objective", "decrement", "step" and "accepted", a value a pass; ``pandas.DataFrame(history_)`` shows it.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the answer is not an optimum: too few passes, or perfectly separated classes without a penalty.
+    CollinearityWarning
+        If columns repeat others without a penalty; the solution of minimum norm in standardised units is returned.
+
+    Notes
+    -----
+    n rows and d columns cost ``4 n d`` flops a pass, and all rows are read 5 to 15 times for usual data. With up to
+    20,000 rows the method is Newton's; larger data take the curvature from a sample of the rows, and data of more
+    than 3,000 columns take its diagonal with a limited memory of past steps (L-BFGS; Nocedal, 1980). The gradient is
+    always exact and from every row. See Nocedal and Wright, Numerical Optimization, 2006, chapters 3 and 7.
+
+    Examples
+    --------
+    >>> from logreg import LogisticRegression
+    >>> from logreg.datasets import load_orings
+    >>> X, y = load_orings()
+    >>> clf = LogisticRegression(penalty=None).fit(X, y)
+    >>> clf.coef_.round(4), clf.intercept_.round(4)
+    (array([[-0.2322]]), array([15.0429]))
+    """
+
+    coef_: Array
+    intercept_: Array
+    classes_: np.ndarray
+    n_features_in_: int
+    feature_names_in_: np.ndarray
+    n_iter_: np.ndarray
+    n_passes_: int
+    converged_: bool
+    decrement_: float
+    objective_: float
+    solver_: str
+    history_: dict[str, np.ndarray]
+
+    def __init__(
+        self,
+        C: float = 1.0,
+        *,
+        penalty: str | None = "l2",
+        l1_ratio: float | None = 0.0,
+        dual: bool = False,
+        tol: float = 1e-4,
+        fit_intercept: bool = True,
+        intercept_scaling: float = 1.0,
+        class_weight: dict[Any, float] | str | None = None,
+        random_state: Any = None,
+        solver: str = "auto",
+        max_iter: int = 100,
+        multi_class: str | None = "auto",
+        verbose: int = 0,
+        warm_start: bool = False,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.C = C
+        self.penalty = penalty
+        self.l1_ratio = l1_ratio
+        self.dual = dual
+        self.tol = tol
+        self.fit_intercept = fit_intercept
+        self.intercept_scaling = intercept_scaling
+        self.class_weight = class_weight
+        self.random_state = random_state
+        self.solver = solver
+        self.max_iter = max_iter
+        self.multi_class = multi_class
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.n_jobs = n_jobs
+
+    @with_callbacks  # type: ignore[untyped-decorator]
+    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None, *, offset: ArrayLike | None = None) -> Self:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : array-like, DataFrame or sparse matrix of shape (n, d)
+            Numbers; float32 and float64 are used as they are, without a copy.
+        y : array-like of shape (n,)
+            Two classes: numbers, bools or strings.
+        sample_weight : array-like of shape (n,), default=None
+            Non-negative; a row of weight 2 is a row twice, a row of weight 0 is absent.
+        offset : array-like of shape (n,), default=None
+            Part of each row's score that is known: ``z_i = offset_i + x_i . w + b``.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            In one sentence, for anything in the data or the parameters that cannot be used. Whatever stops a fit,
+            the estimator stays as it was before.
+        """
+        strength, solver = validate.strength_of(self), validate.solver_of(self)
+        validate.check_parameters(self)
+        context = self._init_callback_context(max_subtasks=self.max_iter)
+        fitted = copy.copy(self)  # all is written to a copy, which takes this estimator's place at the end
+        problem = validate.training_data(fitted, X, y, sample_weight, offset)
+        validate.check_width(solver, problem.X.shape[1])
+        fitted.classes_ = problem.classes
+        told = {"estimator": fitted, "X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
+        context.call_on_fit_task_begin(**told)
+        origin = "auto" if self.fit_intercept else None  # without an intercept zero is where it is
+        try:
+            with MemoryRows(
+                problem.X,
+                problem.y,
+                problem.weight,
+                problem.offset,
+                n_threads=n_threads(self.n_jobs),
+                origin=origin,
+            ) as rows:
+                solution, redundancy, fitted.solver_ = fit_rows(
+                    rows,
+                    Ridge(np.array([strength / problem.total_weight])),
+                    solver,
+                    Limits(self.tol, self.max_iter, self._reporter(rows, context, told)),
+                    intercept=self.fit_intercept,
+                    seed=self._seed(),
+                    start=self._warm_coefficients(rows),
+                )
+        except NonFiniteSumsError:
+            raise validate.explain_not_finite(problem.X, fitted._column_names()) from None
+        fitted._set_solution(rows.in_user_units(solution.coefficients), solution)
+        context.call_on_fit_task_end(**told, reconstruction_attributes={})
+        self.__dict__ = fitted.__dict__
+        self._warn(solution, redundancy)
+        return self
+
+    def decision_function(self, X: Any, offset: ArrayLike | None = None) -> Array:
+        """Return the linear scores ``x_i . w + b + offset_i``: log-odds of ``classes_[1]``, shape (n,).
+
+        Raises
+        ------
+        ValueError
+            If the columns are not those of fit, in number, name and order, or X holds NaN or infinity.
+        """
+        check_is_fitted(self)
+        X = validate.check_columns(self, X, reset=False)
+        coefficients = np.append(self.coef_, self.intercept_)[:, None]
+        scores = scores_of(X, coefficients)[:, 0]
+        known = validate.row_numbers("offset", offset, len(scores))
+        if known is not None:
+            scores += known
+        if not np.isfinite(scores).all():
+            raise validate.explain_not_finite(X, self._column_names())
+        return scores
+
+    def predict(self, X: Any, offset: ArrayLike | None = None) -> np.ndarray:
+        """Return the more probable class of each row, shape (n,)."""
+        positive = self.decision_function(X, offset) > 0
+        return self.classes_[positive.astype(np.intp)]
+
+    def predict_proba(self, X: Any, offset: ArrayLike | None = None) -> Array:
+        """Return the probabilities of both classes, in the order of ``classes_``, shape (n, 2).
+
+        The columns are sigmoid(-z) and sigmoid(z), so that both keep their relative precision where 1 - p would not.
+        """
+        scores = self.decision_function(X, offset)
+        return np.column_stack([logistic(-scores), logistic(scores)])
+
+    def predict_log_proba(self, X: Any, offset: ArrayLike | None = None) -> Array:
+        """Return the logarithms of the probabilities, finite for every finite score, shape (n, 2)."""
+        scores = self.decision_function(X, offset)
+        return np.column_stack([log_sigmoid(-scores), log_sigmoid(scores)])
+
+    def coef_frame(self) -> pd.DataFrame:
+        """Return the coefficients as a table with the columns ``term`` and ``estimate``; the intercept comes first."""
+        check_is_fitted(self)
+        names = self._column_names()
+        terms = [f"x{j}" for j in range(self.n_features_in_)] if names is None else list(names)
+        estimates = self.coef_[0]
+        if self.fit_intercept:
+            terms, estimates = ["intercept", *terms], np.append(self.intercept_, estimates)
+        return pd.DataFrame({"term": terms, "estimate": estimates})
+
+    def to_torch(self) -> Any:
+        """Return the fitted model as a ``torch.nn.Module``: ``linear``, then ``activation``, a final sigmoid.
+
+        Its forward maps a tensor of shape (n, d) to the (n,) probabilities of ``classes_[1]``, in float32 until
+        ``.double()`` is called, and can be trained onward. Needs PyTorch, the extra ``logreg[torch]``.
+        """
+        check_is_fitted(self)
+        from logreg.unit import sigmoid_unit
+
+        return sigmoid_unit(self.coef_, self.intercept_)
+
+    def _column_names(self) -> np.ndarray | None:
+        return getattr(self, "feature_names_in_", None)
+
+    def _seed(self) -> int:
+        if self.random_state is None:
+            return 0
+        return int(check_random_state(self.random_state).randint(2**31 - 1))
+
+    def _warm_coefficients(self, rows: MemoryRows) -> Array | None:
+        if not self.warm_start or getattr(self, "coef_", np.empty((0, 0))).shape[1] != rows.n_columns:
+            return None
+        W = np.append(self.coef_, self.intercept_ * self.fit_intercept)[:, None]
+        return rows.from_user_units(W)
+
+    def _reporter(
+        self, rows: MemoryRows, context: CallbackContext, told: dict[str, Any]
+    ) -> Callable[[Array, Pass], bool]:
+        """Return what tells callbacks, and with ``verbose`` the terminal, of each pass."""
+        count = itertools.count(1)
+
+        def on_pass(W: Array, found: Pass) -> bool:
+            number = next(count)
+            if self.verbose:
+                rejected = "" if found.accepted[0] else " (rejected)"
+                print(
+                    f"pass {number}: objective {found.objective[0]:.10g}, {found.decrement[0]:.2g} standard errors "
+                    f"from the optimum, step {found.step[0]:.2g}{rejected}"
+                )
+            task = context.subcontext(task_name="pass")
+            task.call_on_fit_task_begin(**told)
+            return bool(
+                task.call_on_fit_task_end(
+                    **told, reconstruction_attributes=lambda: as_attributes(rows.in_user_units(W))
+                )
+            )
+
+        return on_pass
+
+    def _set_solution(self, W: Array, solution: Solution) -> None:
+        last = solution.history[-1]
+        self.__dict__.update(as_attributes(W))
+        self.n_iter_ = np.array([sum(bool(found.accepted[0]) for found in solution.history) - 1], dtype=np.int32)
+        self.n_passes_ = len(solution.history)
+        self.converged_ = bool(solution.status[0].is_optimum)
+        self.decrement_ = float(last.decrement[0])
+        self.objective_ = float(last.objective[0])
+        self.history_ = {
+            field: np.array([getattr(found, field)[0] for found in solution.history]) for field in Pass._fields
+        }
+
+    def _warn(self, solution: Solution, redundancy: Redundancy | None) -> None:
+        names = self._column_names()
+        if redundancy is not None and redundancy.columns.any():
+            warnings.warn(
+                f"Columns {validate.column_names(np.flatnonzero(redundancy.columns), names)} are constant or repeat "
+                "combinations of other columns, so without a penalty their coefficients are not determined; the "
+                "solution of minimum norm in standardised units is returned. Drop them or use a penalty.",
+                CollinearityWarning,
+                stacklevel=4,
+            )
+        status = solution.status[0]
+        if status in (Status.SEPARATED, Status.OUT_OF_PASSES):
+            farthest = np.argsort(-solution.unfinished[:, 0], kind="stable")[:3]
+            warnings.warn(
+                status.value.format(
+                    columns=validate.column_names(farthest, names),
+                    decrement=self.decrement_,
+                    max_iter=self.max_iter,
+                ),
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+    def __sklearn_tags__(self) -> Tags:
+        """Declare a binary classifier that takes sparse X."""
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        tags.input_tags.sparse = True
+        return tags
+
+
+def as_attributes(W: Array) -> dict[str, Array]:
+    """Return coefficients of shape (d + 1, 1) as the attributes that predictions need."""
+    return {"coef_": np.ascontiguousarray(W[:-1].T), "intercept_": W[-1].copy()}

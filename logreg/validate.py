@@ -1,0 +1,274 @@
+"""What comes in: X, y, weights, labels and parameters; every public error text.
+
+Everything behind this room sees numbers: X float32 or float64, dense or CSR/CSC; y as 0 and 1; weights of mean 1.
+"""
+
+from __future__ import annotations
+
+import difflib
+from numbers import Integral, Real
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import column_or_1d, validate_data
+
+from logreg.loss import Array
+from logreg.plan import Solver
+from logreg.products import is_sparse
+
+OWN_SOLVERS: tuple[Solver, ...] = ("auto", "gradient-descent", "newton")
+SKLEARN_SOLVERS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga")  # all mean "auto"
+PENALTIES = ("l2", "elasticnet", "deprecated", "none", None)
+WIDEST_NEWTON = 20_000
+
+
+class Problem(NamedTuple):
+    """Checked training data.
+
+    X has the shape (n, d); y is int8 of shape (n,); weight has mean 1 over the rows that count, or is None;
+    ``total_weight`` is the sum of the weights as given.
+    """
+
+    X: Any
+    y: np.ndarray
+    weight: Array | None
+    offset: Array | None
+    classes: np.ndarray
+    total_weight: float
+
+
+def solver_of(estimator: Any) -> Solver:
+    """Check the parameters that choose the method, and return the solver meant."""
+    solver = estimator.solver
+    if solver in SKLEARN_SOLVERS:
+        return "auto"
+    if solver not in OWN_SOLVERS:
+        known = [*OWN_SOLVERS, *SKLEARN_SOLVERS]
+        near = difflib.get_close_matches(str(solver), known, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else "."
+        raise ValueError(f"solver={solver!r} is not known; choose one of {', '.join(map(repr, known))}{hint}")
+    return solver  # type: ignore[no-any-return]
+
+
+def strength_of(estimator: Any) -> float:
+    """Check penalty, C and l1_ratio, and return ``1 / C``; 0 means no penalty."""
+    penalty, C, l1_ratio = estimator.penalty, estimator.C, estimator.l1_ratio
+    if penalty == "l1" or (l1_ratio not in (None, 0) and penalty not in ("l2", "none", None)):
+        raise ValueError(
+            f"penalty={penalty!r} with l1_ratio={l1_ratio!r} asks for an L1 penalty, which this version does not "
+            "fit; use l1_ratio=0.0 (ridge)."
+        )
+    if penalty not in PENALTIES:
+        raise ValueError(f"penalty={penalty!r} is not known; use 'l2', or None for no penalty.")
+    check_number("C", C, above=0.0, infinite=True)
+    return 0.0 if penalty in ("none", None) else 1.0 / float(C)
+
+
+def check_parameters(estimator: Any) -> None:
+    """Check the parameters that are numbers, and those kept for scikit-learn's sake."""
+    check_number("tol", estimator.tol, least=0.0)
+    check_number("max_iter", estimator.max_iter, least=1, integer=True)
+    if estimator.multi_class not in ("auto", "ovr", "deprecated", None):
+        raise ValueError(
+            f"multi_class={estimator.multi_class!r} is not supported: this model is binary, and scikit-learn's "
+            "multinomial form of it has another optimum; use 'auto'."
+        )
+    if estimator.n_jobs is not None and (not isinstance(estimator.n_jobs, Integral) or estimator.n_jobs == 0):
+        raise ValueError(f"n_jobs={estimator.n_jobs!r} must be None, -1 or a number of threads.")
+
+
+def check_number(
+    name: str,
+    value: Any,
+    *,
+    above: float = -np.inf,
+    least: float = -np.inf,
+    integer: bool = False,
+    infinite: bool = False,
+) -> None:
+    """Raise unless a parameter is a number within its bounds."""
+    kind = Integral if integer else Real
+    valid: bool = isinstance(value, kind) and value is not True and value is not False
+    valid = valid and value > above and value >= least
+    if not valid or (np.isinf(value) and not infinite):
+        bound = f"greater than {above:g}" if above > -np.inf else f"at least {least:g}"
+        what = "an integer" if integer else "a number"
+        raise ValueError(f"{name}={value!r} must be {what} {bound}.")
+
+
+def check_width(solver: Solver, n_columns: int) -> None:
+    """Raise if a solver would need a curvature matrix that does not fit in memory."""
+    if solver == "newton" and n_columns > WIDEST_NEWTON:
+        raise ValueError(
+            f"solver='newton' needs a curvature matrix of {n_columns + 1} columns squared, "
+            f"{8e-9 * (n_columns + 1) ** 2:.0f} GB; use solver='auto'."
+        )
+
+
+def training_data(estimator: Any, X: Any, y: Any, sample_weight: Any, offset: Any) -> Problem:
+    """Check X, y, weights and offset, and record the column names on the estimator.
+
+    Values of X are not looked at: the first pass finds NaN and infinity, :func:`explain_not_finite` says where.
+    """
+    if y is None:
+        raise ValueError(f"{type(estimator).__name__} requires y to be passed, but the target y is None.")
+    if is_sparse(y):
+        raise ValueError("y is sparse; pass a dense array of labels (y.toarray().ravel()).")
+    X = check_columns(estimator, X, reset=True)
+    n = X.shape[0]
+    labels = column_or_1d(y, warn=True)
+    if len(labels) != n:
+        raise ValueError(f"X and y have inconsistent numbers of samples: X has {n} rows, y has {len(labels)}.")
+    classes, outcome = two_classes(labels)
+    weight = row_numbers("sample_weight", sample_weight, n)
+    if weight is not None and (weight < 0).any():
+        row = int(np.argmax(weight < 0))
+        raise ValueError(f"sample_weight is negative ({weight[row]:g}) in row {row}; weights must be 0 or more.")
+    if estimator.class_weight is not None:
+        by_class = compute_class_weight(estimator.class_weight, classes=classes, y=labels, sample_weight=weight)
+        weight = by_class[outcome] * (1.0 if weight is None else weight)
+    total = float(n)
+    if weight is not None:
+        weight, total = normalised(weight, outcome, classes)
+    return Problem(X, outcome, weight, row_numbers("offset", offset, n), classes, total)
+
+
+def check_columns(estimator: Any, X: Any, *, reset: bool) -> Any:
+    """Return X as a float array or CSR/CSC matrix, after checking its columns against the estimator's."""
+    refuse_text(X)
+    X = validate_data(
+        estimator,
+        X,
+        reset=reset,
+        accept_sparse=["csr", "csc"],
+        dtype=[np.float64, np.float32],
+        ensure_all_finite=False,
+    )
+    if is_sparse(X) and not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    return X
+
+
+def refuse_text(X: Any) -> None:
+    """Raise for a DataFrame with text, category or date columns, naming them."""
+    if not hasattr(X, "columns") or not hasattr(X, "dtypes"):
+        return
+    dtypes = list(X.dtypes)
+    wrong = []
+    for position, (name, dtype) in enumerate(zip(X.columns, dtypes, strict=True)):
+        kind = str(dtype).lower()
+        if kind == "object":
+            column = X.iloc[:, position] if hasattr(X, "iloc") else X[name]
+            is_text = any(isinstance(value, str) for value in column)
+        else:
+            is_text = kind.startswith(("str", "category", "categorical", "enum", "date", "time", "duration"))
+        if is_text:
+            wrong.append(f"{name!r} ({dtype})")
+    if wrong:
+        raise ValueError(
+            f"Columns {', '.join(wrong)} are not numbers; encode them first, for example with "
+            "ColumnTransformer([('categories', OneHotEncoder(), [...])], remainder='passthrough')."
+        )
+
+
+def two_classes(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the two classes, sorted, and the labels as 0 and 1 (int8)."""
+    if labels.dtype.kind in "biu" and labels.size:
+        low, high = labels.min(), labels.max()
+        positive = labels == high
+        if low < high and (positive | (labels == low)).all():
+            return np.array([low, high]), positive.astype(np.int8)
+    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+        row = int(np.argmin(np.isfinite(labels)))
+        raise ValueError(f"Input y contains NaN or infinity, first in row {row}; drop or label such rows.")
+    if labels.dtype.kind == "O" and any(value is None or value != value for value in labels):
+        row = next(i for i, value in enumerate(labels) if value is None or value != value)
+        raise ValueError(f"Input y contains a missing value (NaN), first in row {row}; drop or label such rows.")
+    check_classification_targets(labels)
+    classes, codes = np.unique(labels, return_inverse=True)
+    if len(classes) == 1:
+        raise ValueError(
+            f"y holds only one class, {classes[0]!r}; a classifier needs two. Check how y was made or split."
+        )
+    if len(classes) > 2:
+        shown = ", ".join(repr(label) for label in classes[:6].tolist()) + (", ..." if len(classes) > 6 else "")
+        raise ValueError(
+            "Only binary classification is supported. The type of the target is multiclass: "
+            f"{len(classes)} classes ({shown}); wrap the estimator in sklearn.multiclass.OneVsRestClassifier."
+        )
+    return classes, codes.astype(np.int8)
+
+
+def row_numbers(name: str, values: Any, n_rows: int) -> Array | None:
+    """Return one finite float a row, or None."""
+    if values is None:
+        return None
+    if is_sparse(values):
+        raise ValueError(f"{name} is sparse; pass a dense array ({name}.toarray().ravel()).")
+    numbers = np.asarray(values, dtype=np.float64)
+    if numbers.ndim == 0:
+        numbers = np.full(n_rows, numbers)
+    if numbers.shape != (n_rows,):
+        raise ValueError(f"{name} has shape {numbers.shape}; expected one number a row, shape ({n_rows},).")
+    if not np.isfinite(numbers).all():
+        row = int(np.argmin(np.isfinite(numbers)))
+        raise ValueError(f"{name} contains NaN or infinity ({numbers[row]}), first in row {row}.")
+    return numbers
+
+
+def normalised(weight: Array, outcome: np.ndarray, classes: np.ndarray) -> tuple[Array, float]:
+    """Return weights of mean 1 over the rows that count, and the sum of the weights as given."""
+    counts = weight > 0
+    if not counts.any():
+        raise ValueError("All weights are zero, so no row counts; pass positive weights for rows of both classes.")
+    present = np.unique(outcome[counts])
+    if len(present) == 1:
+        raise ValueError(
+            f"Only one class, {classes[present[0]]!r}, has rows of positive weight; a classifier needs two."
+        )
+    total = float(weight.sum())
+    if not np.isfinite(total):
+        raise ValueError("The weights add up to infinity; scale them down.")
+    return weight / (total / np.count_nonzero(counts)), total
+
+
+def explain_not_finite(X: Any, names: np.ndarray | None) -> ValueError:
+    """Return the error that says where X holds NaN or infinity, or numbers too large to square."""
+    dense = not is_sparse(X)
+    for start in range(0, X.shape[0], 4096):
+        part = X[start : start + 4096]
+        values = part if dense else part.tocoo().data
+        wrong = np.flatnonzero(~np.isfinite(values.ravel() if dense else values))
+        if wrong.size:
+            if dense:
+                row, column = divmod(int(wrong[0]), X.shape[1])
+                value = part[row, column]
+            else:
+                entries = part.tocoo()
+                first = wrong[np.argmin(entries.row[wrong])]
+                row, column, value = int(entries.row[first]), int(entries.col[first]), values[first]
+            what = "NaN" if np.isnan(value) else "infinity"
+            return ValueError(
+                f"Input X contains {what}, first in column {column_name(column, names)}, row {start + row}; impute "
+                "or drop such rows first, for example with sklearn.impute.SimpleImputer."
+            )
+    largest = np.asarray(abs(X).max(axis=0).todense() if not dense else np.abs(X).max(axis=0)).ravel()
+    column = int(np.argmax(largest))
+    return ValueError(
+        f"Input X holds numbers too large to square, up to {largest[column]:.3g} in column "
+        f"{column_name(column, names)}; rescale that column."
+    )
+
+
+def column_name(column: int, names: np.ndarray | None) -> str:
+    """Return how a column is called in messages."""
+    return repr(names[column]) if names is not None else str(column)
+
+
+def column_names(columns: np.ndarray, names: np.ndarray | None, most: int = 5) -> str:
+    """Return the names of some columns for a sentence, at most so many."""
+    shown = ", ".join(column_name(int(column), names) for column in columns[:most])
+    return f"{shown} and {len(columns) - most} more" if len(columns) > most else shown
