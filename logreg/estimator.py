@@ -352,7 +352,9 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             )
         status = solution.status[0]
         if status in (Status.SEPARATED, Status.OUT_OF_PASSES):
-            farthest = np.argsort(-solution.unfinished[:, 0], kind="stable")[:3]
+            unfinished = solution.unfinished[:, 0]
+            farthest = np.argsort(-unfinished, kind="stable")[:3]
+            farthest = farthest[unfinished[farthest] >= 0.1 * unfinished.max()]
             warnings.warn(
                 status.value.format(
                     columns=validate.column_names(farthest, names),

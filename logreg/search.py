@@ -28,4 +28,4 @@ def judge(anchor: Point, trial: Point, direction: Array, length: Array) -> tuple
         finite = np.isfinite(trial.value) & np.isfinite(trial.gradient).all(axis=0)
         accepted = finite & (end <= -OVERSHOOT * slope) & (rise <= ROUNDING * np.abs(anchor.value))
         secant = np.where(finite & (end > slope), slope / (slope - end), 0.1)
-    return accepted, np.where(accepted, 1.0, length * np.clip(secant, 0.05, 0.7))
+    return accepted, np.where(accepted, 1.0, length * np.clip(secant, 0.2, 0.7))

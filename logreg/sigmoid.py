@@ -8,8 +8,9 @@ and, for log-losses, ``softplus(x) = log(1 + exp(x))`` and ``log_sigmoid(x) = -s
 
 Every function works element by element and gives back what it was given: NumPy arrays keep their shape and
 floating dtype; pandas Series keep index and name; tensors of PyTorch (or another array-API library) keep
-dtype and device, and are differentiable. Integers and booleans become float64, lists become arrays, Python
-numbers become NumPy scalars. NaN stays NaN, nothing ever warns, and anything but real numbers is a TypeError.
+dtype and device, and are differentiable. Integers, booleans and long doubles become float64, lists become
+arrays, Python numbers become NumPy scalars. NaN stays NaN, nothing ever warns, and anything but real numbers is
+a TypeError.
 
 The module is callable: ``logreg.sigmoid(x)`` is ``logreg.sigmoid.logistic(x)``.
 """
@@ -54,20 +55,18 @@ def _evaluate(formula: Formula, x: Any, out: Any) -> None:
 def _float_dtype(dtype: Any) -> Any:
     if dtype.kind not in "fiub":
         raise TypeError(NOT_REAL.format(dtype))
-    return dtype if dtype.kind == "f" else np.dtype(np.float64)
+    return dtype if dtype.kind == "f" and dtype.itemsize <= 8 else np.dtype(np.float64)
 
 
 @np.errstate(all="ignore")
 def _blockwise(kernel: Kernel, x: Any) -> Any:
-    """Run a kernel on cache-sized blocks, in float64 or better: NumPy's float32 exp is off by up to 3 ulp."""
-    dtype = _float_dtype(x.dtype)
-    work = np.promote_types(dtype, np.float64)
-    out = np.empty_like(x, dtype=dtype, subok=False)
+    """Run a kernel on cache-sized blocks, always in float64: NumPy's float32 exponential is off by up to 3 ulp."""
+    out = np.empty_like(x, dtype=_float_dtype(x.dtype), subok=False)
     with np.nditer(
         (x, out),
         flags=("buffered", "external_loop", "zerosize_ok"),
-        op_flags=(("readonly",), ("writeonly",)),
-        op_dtypes=(work, work),
+        op_flags=(("readonly", "contig"), ("writeonly", "contig")),
+        op_dtypes=(np.float64, np.float64),
         casting="same_kind",
         buffersize=BLOCK,
     ) as blocks:
@@ -97,20 +96,21 @@ def _tensor(formula: Formula, x: Any) -> Any:
 
 def _logistic(x: Any) -> Any:
     if isinstance(x, float):
-        e = math.exp(min(x, 700.0))
-        return np.float64(e / (1.0 + e))
+        e = math.exp(-abs(x))
+        return np.float64((e if x < 0 else 1.0) / (1.0 + e))
     return _elementwise(_logistic_formula, x, _logistic_kernel)
 
 
 def _logistic_kernel(x: Any, out: Any) -> None:
     """Write e / (1 + e), e = exp(x): full relative precision in both tails, down to the last subnormal.
 
-    Where e overflows, any large number in its place makes the value 1. Looking for the largest e is cheaper than
-    always cutting off, and the exponential comes first so that memory is read while it computes.
+    From e = 2^53 on the value is 1: cut off there, e never overflows, and the value never falls as x rises.
+    Looking for the largest e is cheaper than always cutting off, and the exponential comes first so that memory
+    is read while it computes.
     """
     e = np.exp(x)
-    if not np.maximum.reduce(e) < 1e300:
-        np.minimum(e, 1e300, out=e)
+    if not np.maximum.reduce(e) < 2.0**53:
+        np.minimum(e, 2.0**53, out=e)
     np.divide(e, 1.0 + e, out=out)
 
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from logreg.sums import Array
 
-STILL = 5  # passes in a row without progress, with all promised progress below rounding, after which rounding has won
-ROUNDING = 1e-12  # promised relative progress that is rounding
+STILL = 10  # passes in a row without progress, with all promised progress below rounding, after which rounding has won
+ROUNDING = 1e-18  # promised relative progress that is rounding
 GROWTH = 0.05  # step, in units of the curvature at the start, that no coefficient takes this near to an optimum
 GROWING = 3  # such steps in a row that tell a coefficient on its way to infinity from one about to arrive
 LOG_2 = float(np.log(2.0))
@@ -25,9 +25,9 @@ class Status(Enum):
     CONVERGED = "converged"
     ROUNDING = "converged as far as floating-point sums can resolve"
     SEPARATED = (
-        "A combination of the columns separates the outcomes perfectly, so without a penalty there is no finite "
-        "optimum and the coefficients would grow without end (fastest: {columns}); use a penalty, for example C=1.0, "
-        "or leave such columns out."
+        "A combination of the columns separates the outcomes, perfectly or in part, so without a penalty there is no "
+        "finite optimum: coefficients would grow without end, fastest those of {columns}; use a penalty, for example "
+        "C=1.0, or leave such columns out."
     )
     OUT_OF_PASSES = (
         "After max_iter={max_iter} passes the coefficients are still {decrement:.2g} standard errors from the "
