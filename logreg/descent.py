@@ -18,7 +18,8 @@ from logreg.objective import Objective, Point
 from logreg.sums import Array, CurvatureKind, Sums
 
 CONTRACTION = 0.3  # a pass that leaves more than this of the distance to the optimum calls for fresh curvature
-UNSEEN = 1e-6  # share of a column's curvature, in directions of which a sample shows none
+MISJUDGED = 4.0  # factor by which a sampled column's curvature is off when only few of its rows were drawn
+UNSEEN = 1e-3  # share of a column's curvature, in directions of which a sample shows none
 ILL_CONDITIONED = 1e-5  # smallest pivot of a Cholesky factor below which eigenvalues decide
 
 
@@ -281,9 +282,12 @@ class SampledCurvature(FullCurvature):
 
 
 def calibrated(H: Array, diagonal: Array) -> Array:
-    """Return a sampled curvature rescaled to an exact diagonal; what the sample never saw varies alone."""
+    """Return a sampled curvature rescaled to an exact diagonal.
+
+    A column that the sample shows with a quite different curvature was hardly seen in it, and varies alone.
+    """
     sampled = np.diagonal(H)
-    seen = sampled > 0
+    seen = (sampled > diagonal / MISJUDGED) & (sampled < diagonal * MISJUDGED)
     ratio = np.sqrt(np.divide(diagonal, sampled, out=np.zeros_like(diagonal), where=seen))
     H = H * ratio * ratio[:, None]
     np.fill_diagonal(H, diagonal)

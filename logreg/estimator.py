@@ -203,7 +203,9 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         problem = validate.training_data(fitted, X, y, sample_weight, offset)
         validate.check_width(solver, problem.X.shape[1])
         fitted.classes_ = problem.classes
-        told = {"estimator": fitted, "X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        told = {"estimator": self, "X": X, "y": y, "metadata": metadata}
+        state = {"feature_names_in_": None} | vars(fitted)  # what callbacks need for predictions, besides coefficients
         context.call_on_fit_task_begin(**told)
         origin = "auto" if self.fit_intercept else None  # without an intercept zero is where it is
         try:
@@ -219,7 +221,7 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                     rows,
                     Ridge(np.array([strength / problem.total_weight])),
                     solver,
-                    Limits(self.tol, self.max_iter, self._reporter(rows, context, told)),
+                    Limits(self.tol, self.max_iter, self._reporter(rows, context, told, state)),
                     intercept=self.fit_intercept,
                     seed=self._seed(),
                     start=self._warm_coefficients(rows),
@@ -227,7 +229,7 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         except NonFiniteSumsError:
             raise validate.explain_not_finite(problem.X, fitted._column_names()) from None
         fitted._set_solution(rows.in_user_units(solution.coefficients), solution)
-        context.call_on_fit_task_end(**told, reconstruction_attributes={})
+        context.call_on_fit_task_end(**told, reconstruction_attributes=state | vars(fitted))
         self.__dict__ = fitted.__dict__
         self._warn(solution, redundancy)
         return self
@@ -305,7 +307,7 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return rows.from_user_units(W)
 
     def _reporter(
-        self, rows: MemoryRows, context: CallbackContext, told: dict[str, Any]
+        self, rows: MemoryRows, context: CallbackContext, told: dict[str, Any], state: dict[str, Any]
     ) -> Callable[[Array, Pass], bool]:
         """Return what tells callbacks, and with ``verbose`` the terminal, of each pass."""
         count = itertools.count(1)
@@ -322,7 +324,7 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             task.call_on_fit_task_begin(**told)
             return bool(
                 task.call_on_fit_task_end(
-                    **told, reconstruction_attributes=lambda: as_attributes(rows.in_user_units(W))
+                    **told, reconstruction_attributes=lambda: state | as_attributes(rows.in_user_units(W))
                 )
             )
 

@@ -39,8 +39,7 @@ class Objective:
 
     def penalty_curvature(self) -> Array:
         """Return the diagonal that the penalty adds to the curvature in coordinates, shape (K, d + 1)."""
-        unit: Array = np.append(self.scale.unit, 0.0)
-        return np.outer(self.penalty.strength, unit**2)
+        return self.penalty.curvature(self.scale.unit)
 
     def curvature(self, sums: Sums, k: int) -> Array:
         """Return model k's curvature of the mean loss in coordinates, without the penalty, (d + 1, d + 1)."""

@@ -11,23 +11,38 @@ from logreg.sums import Array
 
 @dataclass(frozen=True)
 class Ridge:
-    """``strength_k / 2 * sum_j w_jk**2`` for K models, on coefficients in the user's units; never on the intercept.
+    """``sum_j strength_jk / 2 * w_jk**2`` for K models, on coefficients in the user's units; never on the intercept.
 
     Parameters
     ----------
-    strength : ndarray of shape (K,)
-        ``lam = 1 / (C * S)`` on the scale of the mean loss; 0 is no penalty.
+    strength : ndarray of shape (K,) or (d, K)
+        ``lam = 1 / (C * S)`` on the scale of the mean loss, for all coefficients of a model or one by one; 0 is no
+        penalty.
     """
 
     strength: Array
 
+    @property
+    def free(self) -> np.ndarray:
+        """Mask of the models with an unpenalised coefficient, shape (K,)."""
+        return (np.atleast_2d(self.strength) == 0).any(axis=0)
+
     def value(self, W: Array) -> Array:
         """Return the penalty of each model, shape (K,)."""
-        squares: Array = np.square(W[:-1]).sum(axis=0)
-        return 0.5 * self.strength * squares
+        value: Array = 0.5 * (self.strength * np.square(W[:-1])).sum(axis=0)
+        return value
 
     def gradient(self, W: Array) -> Array:
         """Return its gradient, shape (d + 1, K), with 0 for the intercept."""
-        gradient = self.strength * W
-        gradient[-1] = 0.0
+        gradient = np.zeros_like(W)
+        gradient[:-1] = self.strength * W[:-1]
         return gradient
+
+    def curvature(self, unit: Array) -> Array:
+        """Return the diagonal of its curvature in coordinates ``w_j / unit_j``, shape (K, d + 1)."""
+        squared = (self.strength * (unit**2)[:, None]).T
+        return np.pad(squared, ((0, 0), (0, 1)))
+
+    def plus(self, strength: Array) -> Ridge:
+        """Return this penalty made stronger by ``strength`` of shape (d,)."""
+        return Ridge(self.strength + strength[:, None])

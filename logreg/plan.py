@@ -12,6 +12,7 @@ from logreg.descent import Descent, Diagonal, FullCurvature, Identity, Precondit
 from logreg.penalty import Ridge
 from logreg.rank import Redundancy, minimum_norm
 from logreg.rows import Rows
+from logreg.scale import Scale
 from logreg.solve import Solution, solve
 from logreg.stop import Limits
 from logreg.sums import Array
@@ -23,6 +24,8 @@ ROWS_A_COLUMN = 40  # and at least so many for each column,
 SAMPLED_FLOPS = 4e10  # unless that costs more than this
 FULL_FLOPS = 2e9  # up to here the curvature of all rows is taken at every pass
 WIDEST_MATRIX = 3_000  # columns up to which a curvature matrix is held
+SAMPLE_RIDGE = 0.1  # over sqrt(rows): penalty in a sample, in units of curvature, that leaves its rare columns finite
+SATURATED = 1e-3  # share of the average p (1 - p) below which a column's rows look separated
 FIRST_SAMPLE = 4_096  # rows; each sample is four times the one before, up to a third of all rows
 
 
@@ -57,19 +60,44 @@ def null_coefficients(rows: Rows, n_models: int, intercept: bool) -> Array:
 
 
 def start_on_samples(rows: Rows, penalty: Ridge, solver: Solver, intercept: bool, seed: int) -> Array:
-    """Return coefficients that samples of the rows, each four times the last, know to within a standard error."""
-    n_models = len(penalty.strength)
+    """Return coefficients that samples of the rows, each four times the last, know to within a standard error.
+
+    A light ridge keeps finite what only the sample separates: from a saturated start p (1 - p) promises too much.
+    """
+    n_models = penalty.strength.shape[-1]
     W = null_coefficients(rows, n_models, intercept)
     size = max(ROWS_A_COLUMN * (rows.n_columns + 1), FIRST_SAMPLE)
     while 3 * size < rows.n_rows and solver == "auto":
         seed += 1
         sample = rows.sample(size, seed)
+        null = sample.sums(null_coefficients(sample, 1, intercept), "diagonal")
+        unit = Scale.from_sums(null, np.zeros(1), intercept).unit
+        light = np.divide(SAMPLE_RIDGE / size**0.5, unit**2, out=np.zeros_like(unit), where=unit > 0)
         descent = Descent(choose(sample, n_models, solver, seed))
-        found = solve(sample, penalty, W, descent, Limits(tol=1.0), intercept=intercept)
+        found = solve(sample, penalty.plus(light), W, descent, Limits(tol=1.0), intercept=intercept)
         good = np.array([status.is_optimum for status in found.status])
         W = np.where(good, found.coefficients, W)
         size *= 4
     return W
+
+
+def confirm(rows: Rows, penalty: Ridge, solution: Solution, limits: Limits, intercept: bool) -> Solution:
+    """Return the solution of unpenalised models, after Newton's method if some column looks separated there.
+
+    Such a column varies only among rows whose p (1 - p) is next to nothing. Sampled curvature would follow it
+    towards infinity in ever smaller steps; Newton's steps stay the same size, and tell.
+    """
+    W = solution.coefficients
+    sums = rows.sums(W, "diagonal")
+    at_null = Scale.from_sums(rows.sums(np.zeros_like(W), "diagonal"), np.zeros(1), intercept)
+    here = Scale.from_sums(sums, np.zeros(1), intercept)
+    average = float((sums.diagonal()[0][:, -1] / sums.weight).mean()) / 0.25
+    separated = here.unit**2 * SATURATED * average > at_null.unit**2
+    if not separated.any():
+        return solution
+    descent = Descent(FullCurvature(W.shape[1]))
+    newton = solve(rows, penalty, W, descent, limits, intercept=intercept, scale=at_null)
+    return replace(newton, history=solution.history + newton.history)
 
 
 def fit(
@@ -87,7 +115,7 @@ def fit(
     Returns the solution, what is redundant among the columns of unpenalised models whose curvature was singular
     (their coefficients are then of minimum norm), and the name of the preconditioner.
     """
-    n_models = len(penalty.strength)
+    n_models = penalty.strength.shape[-1]
     null = null_coefficients(rows, n_models, intercept)
     if start is not None:
         # A start worse than no model at all (other data, other units) only misleads.
@@ -98,9 +126,10 @@ def fit(
     preconditioner = choose(rows, n_models, solver, seed)
     solution = solve(rows, penalty, start, Descent(preconditioner), limits, intercept=intercept)
     redundancy = None
-    free = penalty.strength == 0
-    if solution.deficient and free.any():
+    if penalty.free.any() and preconditioner.name not in ("newton", "diagonal"):
+        solution = confirm(rows, penalty, solution, limits, intercept)
+    if solution.deficient and penalty.free.any():
         redundancy = minimum_norm(rows.sums(np.zeros_like(null[:, :1]), "full"), solution.coefficients, intercept)
-        coefficients = np.where(free, redundancy.coefficients, solution.coefficients)
+        coefficients = np.where(penalty.free, redundancy.coefficients, solution.coefficients)
         solution = replace(solution, coefficients=coefficients)
     return solution, redundancy, preconditioner.name

@@ -46,7 +46,7 @@ class Scale:
         center = cross[:-1] / diagonal[-1] if intercept and diagonal[-1] > 0 else np.zeros(len(cross) - 1)
         spread = diagonal[:-1] - center * cross[:-1] * intercept
         spread[spread <= CONSTANT * diagonal[:-1]] = 0.0
-        total = spread + strength.min()
+        total = spread + strength.min(axis=-1)
         return cls(center, np.divide(1.0, np.sqrt(total), out=np.zeros_like(total), where=total > 0), intercept)
 
     def coefficients(self, B: Array) -> Array:

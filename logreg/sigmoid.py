@@ -31,7 +31,9 @@ __all__ = ["SCurve", "arctan", "log_sigmoid", "logistic", "logit", "sigmoid", "s
 Formula = Callable[[Any, Any], Any]  # (array namespace, array) -> array
 Kernel = Callable[[Any, Any], None]  # (NumPy block, block for the result)
 
-BLOCK = 2**14  # numbers; the float64 blocks of input, result and two temporaries fit the second-level cache
+TAIL = -53 * math.log(2)  # below, 1 + exp(x) rounds to 1, and the logistic is exp(x)
+IN_TAIL = math.exp(TAIL)
+BLOCK = 2**15  # numbers; as float64, the input and the result of a block fit the second-level cache
 NOT_REAL = "The values must be real numbers, but their dtype is {}: convert them to float64 first."
 
 
@@ -96,22 +98,23 @@ def _tensor(formula: Formula, x: Any) -> Any:
 
 def _logistic(x: Any) -> Any:
     if isinstance(x, float):
-        e = math.exp(-abs(x))
-        return np.float64((e if x < 0 else 1.0) / (1.0 + e))
+        return np.float64(math.exp(x) if x < TAIL else 1.0 / (1.0 + math.exp(-x)))
     return _elementwise(_logistic_formula, x, _logistic_kernel)
 
 
 def _logistic_kernel(x: Any, out: Any) -> None:
-    """Write e / (1 + e), e = exp(x): full relative precision in both tails, down to the last subnormal.
+    """Write 1 / (1 + exp(-x)) in place; below TAIL, where its digits and at last exp(-x) run out, write exp(x).
 
-    From e = 2^53 on the value is 1: cut off there, e never overflows, and the value never falls as x rises.
-    Looking for the largest e is cheaper than always cutting off, and the exponential comes first so that memory
-    is read while it computes.
+    This is within 2 ulp. e / (1 + e) with e = exp(x), which would need no tail, is not, because 1 + e is rounded.
     """
-    e = np.exp(x)
-    if not np.maximum.reduce(e) < 2.0**53:
-        np.minimum(e, 2.0**53, out=e)
-    np.divide(e, 1.0 + e, out=out)
+    np.negative(x, out=out)
+    np.exp(out, out=out)
+    np.add(out, 1.0, out=out)
+    np.divide(1.0, out, out=out)
+    if not np.minimum.reduce(out) > 2 * IN_TAIL:
+        # Without branches: the value is below exp(x) everywhere, and in the tail it is now above.
+        np.maximum(out, IN_TAIL, out=out)
+        np.minimum(out, np.exp(x), out=out)
 
 
 def _logistic_formula(xp: Any, x: Any) -> Any:

@@ -45,33 +45,43 @@ class Solution:
 
 
 def solve(
-    rows: Rows, penalty: Ridge, start: Array, descent: Descent, limits: Limits, *, intercept: bool = True
+    rows: Rows,
+    penalty: Ridge,
+    start: Array,
+    descent: Descent,
+    limits: Limits,
+    *,
+    intercept: bool = True,
+    scale: Scale | None = None,
 ) -> Solution:
     """Minimise the penalised mean loss of K models at once, from coefficients ``start`` of shape (d + 1, K).
 
-    Each turn is one pass over all rows, at a trial step. A rejected trial is just another turn.
+    The coordinates are those of the curvature at the start, unless given. Each turn is one pass over all rows, at a
+    trial step; a rejected trial is just another turn.
     """
     sums = rows.sums(start, "full" if descent.wants == "full" else "diagonal")
     if not sums.all_finite():
         raise NonFiniteSumsError
-    objective = Objective(Scale.from_sums(sums, penalty.strength, intercept), penalty)
-    progress = Progress(limits, penalty.strength > 0, rows.smallest_weight)
+    if scale is None:
+        scale = Scale.from_sums(sums, penalty.strength, intercept)
+    objective = Objective(scale, penalty)
+    progress = Progress(limits, penalty.free, rows.smallest_weight)
     total_weight = sums.weight
-    before = anchor = objective.point(objective.scale.coordinates(start), sums)
+    before = anchor = objective.point(scale.coordinates(start), sums)
     accepted, length = np.ones(start.shape[1], dtype=bool), np.ones(start.shape[1])
     step, direction = length, np.zeros_like(start)
     while True:
         descent.learn(before, anchor, accepted, sums, objective)
         direction = np.where(accepted, descent.direction(anchor.gradient), direction)
         decrement = np.sqrt(total_weight) * descent.distance(anchor.gradient, direction)
-        W = objective.scale.coefficients(anchor.B)
-        progress.record(W, Pass(anchor.value, decrement, step, accepted), total_weight, direction)
+        W = scale.coefficients(anchor.B)
+        progress.record(W, Pass(anchor.value, decrement, step, accepted), total_weight, direction[:-1])
         live = progress.live
         if not live.any():
             unfinished = np.abs(direction[:-1])
             return Solution(W, progress.status, progress.history, unfinished, descent.deficient)
         trial_B = anchor.B + length * direction
-        sums = rows.sums(objective.scale.coefficients(trial_B)[:, live], descent.wants).spread(live)
+        sums = rows.sums(scale.coefficients(trial_B)[:, live], descent.wants).spread(live)
         trial = objective.point(trial_B, sums)
         before, step = anchor, length
         accepted, length = judge(anchor, trial, direction, length)

@@ -13,7 +13,7 @@ from logreg.sums import Array
 
 STILL = 10  # passes in a row without progress, with all promised progress below rounding, after which rounding has won
 ROUNDING = 1e-18  # promised relative progress that is rounding
-GROWTH = 0.05  # step, in units of the curvature at the start, that no coefficient takes this near to an optimum
+GROWTH = 0.05  # step, in standard errors at the start, that no coefficient takes this near to an optimum
 GROWING = 3  # such steps in a row that tell a coefficient on its way to infinity from one about to arrive
 LOG_2 = float(np.log(2.0))
 
@@ -75,20 +75,20 @@ class Progress:
     Parameters
     ----------
     limits : Limits
-    penalised : ndarray of bool, shape (K,)
-        Models without a penalty may have no finite optimum, and are watched for that.
+    free : ndarray of bool, shape (K,)
+        Models with an unpenalised coefficient may have no finite optimum, and are watched for that.
     smallest_weight : float
         Smallest positive weight of a row: a total loss below ``log(2)`` times this proves that every row is on its
         right side, which is complete separation.
     """
 
-    def __init__(self, limits: Limits, penalised: np.ndarray, smallest_weight: float) -> None:
-        self.limits, self.penalised, self.smallest_weight = limits, penalised, smallest_weight
+    def __init__(self, limits: Limits, free: np.ndarray, smallest_weight: float) -> None:
+        self.limits, self.free, self.smallest_weight = limits, free, smallest_weight
         self.history: list[Pass] = []
-        self.status = [Status.RUNNING] * len(penalised)
-        self.best = np.full(len(penalised), np.inf)
-        self.still = np.zeros(len(penalised), dtype=int)
-        self.growing = np.zeros(len(penalised), dtype=int)
+        self.status = [Status.RUNNING] * len(free)
+        self.best = np.full(len(free), np.inf)
+        self.still = np.zeros(len(free), dtype=int)
+        self.growing = np.zeros(len(free), dtype=int)
 
     @property
     def live(self) -> np.ndarray:
@@ -96,18 +96,17 @@ class Progress:
         return np.array([status is Status.RUNNING for status in self.status])
 
     def record(self, W: Array, found: Pass, total_weight: Array, direction: Array) -> None:
-        """Take in what a pass found at coefficients W, and the direction in coordinates that would come next."""
+        """Take in what a pass found at coefficients W, and the columns' step in coordinates that would come next."""
         self.history.append(found)
         decrement = found.decrement
         near = decrement <= self.limits.tol
-        unpenalised = ~self.penalised
-        large_step = np.abs(direction[:-1]).max(axis=0, initial=0.0) > GROWTH
-        self.growing = np.where(unpenalised & near & large_step, self.growing + found.accepted, 0)
+        large_step = np.sqrt(total_weight) * np.abs(direction).max(axis=0, initial=0.0) > GROWTH
+        self.growing = np.where(self.free & near & large_step, self.growing + found.accepted, 0)
         better = decrement < 0.9 * self.best
         self.best = np.minimum(self.best, decrement)
         self.still = np.where(better, 0, self.still + 1)
         below_rounding = decrement**2 <= ROUNDING * total_weight * np.abs(found.objective)
-        separated = unpenalised & (found.objective * total_weight < LOG_2 * self.smallest_weight)
+        separated = self.free & (found.objective * total_weight < LOG_2 * self.smallest_weight)
         self._settle(separated | (self.growing >= GROWING), Status.SEPARATED)
         self._settle(near & (self.growing == 0), Status.CONVERGED)
         self._settle((self.still >= STILL) & below_rounding, Status.ROUNDING)

@@ -6,12 +6,13 @@ Everything behind this room sees numbers: X float32 or float64, dense or CSR/CSC
 from __future__ import annotations
 
 import difflib
-from numbers import Integral, Real
+from numbers import Integral, Number, Real
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import column_or_1d, validate_data
 
 from logreg.loss import Array
@@ -20,8 +21,10 @@ from logreg.products import is_sparse
 
 OWN_SOLVERS: tuple[Solver, ...] = ("auto", "gradient-descent", "newton")
 SKLEARN_SOLVERS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga")  # all mean "auto"
-PENALTIES = ("l2", "elasticnet", "deprecated", "none", None)
+PENALTIES = ("l1", "l2", "elasticnet", "deprecated", "none", None)
 WIDEST_NEWTON = 20_000
+LARGEST = 1e300  # weights and offsets beyond it overflow in sums
+NUMBER_TYPES = ("int", "uint", "float", "double", "half", "bool", "decimal", "null", "sparse")  # of data frames
 
 
 class Problem(NamedTuple):
@@ -55,21 +58,27 @@ def solver_of(estimator: Any) -> Solver:
 def strength_of(estimator: Any) -> float:
     """Check penalty, C and l1_ratio, and return ``1 / C``; 0 means no penalty."""
     penalty, C, l1_ratio = estimator.penalty, estimator.C, estimator.l1_ratio
-    if penalty == "l1" or (l1_ratio not in (None, 0) and penalty not in ("l2", "none", None)):
-        raise ValueError(
-            f"penalty={penalty!r} with l1_ratio={l1_ratio!r} asks for an L1 penalty, which this version does not "
-            "fit; use l1_ratio=0.0 (ridge)."
-        )
+    check_number("C", C, above=0.0, infinite=True)
     if penalty not in PENALTIES:
         raise ValueError(f"penalty={penalty!r} is not known; use 'l2', or None for no penalty.")
-    check_number("C", C, above=0.0, infinite=True)
-    return 0.0 if penalty in ("none", None) else 1.0 / float(C)
+    if penalty in ("none", None):
+        return 0.0
+    is_ridge = penalty != "l1" and (l1_ratio == 0 or (l1_ratio is None and penalty != "elasticnet"))
+    if not is_ridge:
+        raise ValueError(
+            f"penalty={penalty!r} with l1_ratio={l1_ratio!r} asks for an L1 penalty, which this version does not "
+            "fit; use penalty='l2' with l1_ratio=0.0 (ridge)."
+        )
+    return 1.0 / float(C)
 
 
 def check_parameters(estimator: Any) -> None:
     """Check the parameters that are numbers, and those kept for scikit-learn's sake."""
     check_number("tol", estimator.tol, least=0.0)
     check_number("max_iter", estimator.max_iter, least=1, integer=True)
+    for name in ("fit_intercept", "warm_start"):
+        if not isinstance(getattr(estimator, name), (bool, np.bool_)):
+            raise ValueError(f"{name}={getattr(estimator, name)!r} must be True or False.")
     if estimator.multi_class not in ("auto", "ovr", "deprecated", None):
         raise ValueError(
             f"multi_class={estimator.multi_class!r} is not supported: this model is binary, and scikit-learn's "
@@ -116,6 +125,7 @@ def training_data(estimator: Any, X: Any, y: Any, sample_weight: Any, offset: An
         raise ValueError(f"{type(estimator).__name__} requires y to be passed, but the target y is None.")
     if is_sparse(y):
         raise ValueError("y is sparse; pass a dense array of labels (y.toarray().ravel()).")
+    refuse_complex("y", y)
     X = check_columns(estimator, X, reset=True)
     n = X.shape[0]
     labels = column_or_1d(y, warn=True)
@@ -123,20 +133,21 @@ def training_data(estimator: Any, X: Any, y: Any, sample_weight: Any, offset: An
         raise ValueError(f"X and y have inconsistent numbers of samples: X has {n} rows, y has {len(labels)}.")
     classes, outcome = two_classes(labels)
     weight = row_numbers("sample_weight", sample_weight, n)
-    if weight is not None and (weight < 0).any():
-        row = int(np.argmax(weight < 0))
-        raise ValueError(f"sample_weight is negative ({weight[row]:g}) in row {row}; weights must be 0 or more.")
+    if weight is not None:
+        check_weights("sample_weight", weight, outcome, classes)
     if estimator.class_weight is not None:
         by_class = compute_class_weight(estimator.class_weight, classes=classes, y=labels, sample_weight=weight)
         weight = by_class[outcome] * (1.0 if weight is None else weight)
+        check_weights("class_weight", weight, outcome, classes)
     total = float(n)
     if weight is not None:
-        weight, total = normalised(weight, outcome, classes)
+        weight, total = normalised(weight)
     return Problem(X, outcome, weight, row_numbers("offset", offset, n), classes, total)
 
 
 def check_columns(estimator: Any, X: Any, *, reset: bool) -> Any:
     """Return X as a float array or CSR/CSC matrix, after checking its columns against the estimator's."""
+    refuse_complex("X", X)
     refuse_text(X)
     X = validate_data(
         estimator,
@@ -152,24 +163,33 @@ def check_columns(estimator: Any, X: Any, *, reset: bool) -> Any:
     return X
 
 
+def refuse_complex(name: str, values: Any) -> None:
+    """Raise for an array of complex numbers."""
+    if getattr(getattr(values, "dtype", None), "kind", "") == "c":
+        raise ValueError(f"Complex data not supported: {name} holds {values.dtype}; pass real numbers.")
+
+
 def refuse_text(X: Any) -> None:
-    """Raise for a DataFrame with text, category or date columns, naming them."""
+    """Raise for text, categories or dates in an array or, naming the columns, in a DataFrame."""
+    if hasattr(X, "collect"):
+        raise ValueError(f"X is a {type(X).__name__}, a query that has not run yet; pass X.collect().")
+    if getattr(getattr(X, "dtype", None), "kind", "") in "USMm" and hasattr(X, "dtype"):
+        raise ValueError(f"X holds {X.dtype}, not numbers; encode it first, for example with OneHotEncoder.")
     if not hasattr(X, "columns") or not hasattr(X, "dtypes"):
         return
-    dtypes = list(X.dtypes)
     wrong = []
-    for position, (name, dtype) in enumerate(zip(X.columns, dtypes, strict=True)):
+    for position, (name, dtype) in enumerate(zip(X.columns, list(X.dtypes), strict=True)):
         kind = str(dtype).lower()
         if kind == "object":
             column = X.iloc[:, position] if hasattr(X, "iloc") else X[name]
-            is_text = any(isinstance(value, str) for value in column)
+            is_numeric = all(isinstance(value, (Number, np.bool_, type(None))) for value in column)
         else:
-            is_text = kind.startswith(("str", "category", "categorical", "enum", "date", "time", "duration"))
-        if is_text:
+            is_numeric = kind.startswith(NUMBER_TYPES)
+        if not is_numeric:
             wrong.append(f"{name!r} ({dtype})")
     if wrong:
         raise ValueError(
-            f"Columns {', '.join(wrong)} are not numbers; encode them first, for example with "
+            f"Columns {', '.join(wrong)} are not numbers; convert or encode them first, for example with "
             "ColumnTransformer([('categories', OneHotEncoder(), [...])], remainder='passthrough')."
         )
 
@@ -181,18 +201,17 @@ def two_classes(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         positive = labels == high
         if low < high and (positive | (labels == low)).all():
             return np.array([low, high]), positive.astype(np.int8)
-    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
-        row = int(np.argmin(np.isfinite(labels)))
-        raise ValueError(f"Input y contains NaN or infinity, first in row {row}; drop or label such rows.")
-    if labels.dtype.kind == "O" and any(value is None or value != value for value in labels):
-        row = next(i for i, value in enumerate(labels) if value is None or value != value)
-        raise ValueError(f"Input y contains a missing value (NaN), first in row {row}; drop or label such rows.")
-    check_classification_targets(labels)
+    missing = ~np.isfinite(labels) if labels.dtype.kind == "f" else pd.isna(labels)
+    if missing.any():
+        row = int(np.argmax(missing))
+        raise ValueError(f"Input y contains {labels[row]}, first in row {row}; drop or label such rows.")
+    kind = type_of_target(labels, input_name="y")
+    if kind not in ("binary", "multiclass"):
+        what = "continuous numbers" if kind == "continuous" else f"objects such as {labels[0]!r}"
+        raise ValueError(f"Unknown label type: y holds {what}; a classifier needs two classes of numbers or strings.")
     classes, codes = np.unique(labels, return_inverse=True)
     if len(classes) == 1:
-        raise ValueError(
-            f"y holds only one class, {classes[0]!r}; a classifier needs two. Check how y was made or split."
-        )
+        raise ValueError(f"y holds only one class, {classes.tolist()[0]!r}; a classifier needs two.")
     if len(classes) > 2:
         shown = ", ".join(repr(label) for label in classes[:6].tolist()) + (", ..." if len(classes) > 6 else "")
         raise ValueError(
@@ -208,31 +227,47 @@ def row_numbers(name: str, values: Any, n_rows: int) -> Array | None:
         return None
     if is_sparse(values):
         raise ValueError(f"{name} is sparse; pass a dense array ({name}.toarray().ravel()).")
-    numbers = np.asarray(values, dtype=np.float64)
+    refuse_complex(name, values)
+    try:
+        numbers = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must hold one number a row: {error}.") from None
     if numbers.ndim == 0:
         numbers = np.full(n_rows, numbers)
     if numbers.shape != (n_rows,):
         raise ValueError(f"{name} has shape {numbers.shape}; expected one number a row, shape ({n_rows},).")
-    if not np.isfinite(numbers).all():
-        row = int(np.argmin(np.isfinite(numbers)))
-        raise ValueError(f"{name} contains NaN or infinity ({numbers[row]}), first in row {row}.")
+    small = np.abs(numbers) <= LARGEST
+    if not small.all():
+        row = int(np.argmin(small))
+        raise ValueError(
+            f"{name} contains {numbers[row]:g}, first in row {row}; its numbers must be finite, and no larger than "
+            f"{LARGEST:g}."
+        )
     return numbers
 
 
-def normalised(weight: Array, outcome: np.ndarray, classes: np.ndarray) -> tuple[Array, float]:
-    """Return weights of mean 1 over the rows that count, and the sum of the weights as given."""
-    counts = weight > 0
-    if not counts.any():
-        raise ValueError("All weights are zero, so no row counts; pass positive weights for rows of both classes.")
-    present = np.unique(outcome[counts])
-    if len(present) == 1:
+def check_weights(name: str, weight: Array, outcome: np.ndarray, classes: np.ndarray) -> None:
+    """Raise unless the weights are finite, none is negative, and rows of both classes have a positive one."""
+    wrong = ~((weight >= 0) & np.isfinite(weight))
+    if wrong.any():
+        row = int(np.argmax(wrong))
         raise ValueError(
-            f"Only one class, {classes[present[0]]!r}, has rows of positive weight; a classifier needs two."
+            f"{name} makes the weight of row {row} {weight[row]:g}; weights must be 0 or more, and finite."
         )
+    present = np.unique(outcome[weight > 0])
+    if len(present) == 0:
+        raise ValueError("All weights are zero, so no row counts; pass positive weights for rows of both classes.")
+    if len(present) == 1:
+        label = classes[present].tolist()[0]
+        raise ValueError(f"Only one class, {label!r}, has rows of positive weight; a classifier needs two.")
+
+
+def normalised(weight: Array) -> tuple[Array, float]:
+    """Return weights of mean 1 over the rows that count, and the sum of the weights as given."""
     total = float(weight.sum())
     if not np.isfinite(total):
         raise ValueError("The weights add up to infinity; scale them down.")
-    return weight / (total / np.count_nonzero(counts)), total
+    return weight / (total / np.count_nonzero(weight)), total
 
 
 def explain_not_finite(X: Any, names: np.ndarray | None) -> ValueError:
@@ -258,7 +293,7 @@ def explain_not_finite(X: Any, names: np.ndarray | None) -> ValueError:
     largest = np.asarray(abs(X).max(axis=0).todense() if not dense else np.abs(X).max(axis=0)).ravel()
     column = int(np.argmax(largest))
     return ValueError(
-        f"Input X holds numbers too large to square, up to {largest[column]:.3g} in column "
+        f"Input X holds numbers too large to add up their squares, up to {largest[column]:.3g} in column "
         f"{column_name(column, names)}; rescale that column."
     )
 

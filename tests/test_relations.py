@@ -93,9 +93,7 @@ def test_weight_two_is_a_row_twice_and_weight_zero_is_no_row(store, solver, C):
     X, y = make_data()
     weight = np.random.default_rng(2).integers(0, 3, N)
     repeated = np.repeat(np.arange(N), weight)
-    assert_same(
-        coefficients(store(X), y, solver, C, weight), coefficients(store(X[repeated]), y[repeated], solver, C)
-    )
+    assert_same(coefficients(store(X), y, solver, C, weight), coefficients(store(X[repeated]), y[repeated], solver, C))
 
 
 def test_swapping_the_labels_flips_the_signs(store, solver, C):
@@ -143,9 +141,7 @@ def test_offset_of_a_column_is_that_column_with_its_coefficient_fixed(store, sol
 def test_scale_of_weights_is_the_scale_of_C(store, solver):
     X, y = make_data()
     weight = np.random.default_rng(4).random(N)
-    assert_same(
-        coefficients(store(X), y, solver, 2.0, weight), coefficients(store(X), y, solver, 2e6, weight / 1e6)
-    )
+    assert_same(coefficients(store(X), y, solver, 2.0, weight), coefficients(store(X), y, solver, 2e6, weight / 1e6))
 
 
 @pytest.mark.parametrize("intercept", [True, False])
