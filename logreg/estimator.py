@@ -29,6 +29,8 @@ from logreg.solve import NonFiniteSumsError, Solution
 from logreg.stop import Limits, Pass, Status
 from logreg.threads import n_threads
 
+STRONGEST = 1e300  # penalty; the next powers of ten overflow
+
 
 class CollinearityWarning(UserWarning):
     """Some columns repeat others, and without a penalty nothing says how to share their effect."""
@@ -219,7 +221,7 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             ) as rows:
                 solution, redundancy, fitted.solver_ = fit_rows(
                     rows,
-                    Ridge(np.array([strength / problem.total_weight])),
+                    Ridge(np.array([min(strength / problem.total_weight, STRONGEST)])),
                     solver,
                     Limits(self.tol, self.max_iter, self._reporter(rows, context, told, state)),
                     intercept=self.fit_intercept,
@@ -230,8 +232,8 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             raise validate.explain_not_finite(problem.X, fitted._column_names()) from None
         fitted._set_solution(rows.in_user_units(solution.coefficients), solution)
         context.call_on_fit_task_end(**told, reconstruction_attributes=state | vars(fitted))
+        fitted._warn(solution, redundancy)  # where warnings are errors, it is the last thing that can stop the fit
         self.__dict__ = fitted.__dict__
-        self._warn(solution, redundancy)
         return self
 
     def decision_function(self, X: Any, offset: ArrayLike | None = None) -> Array:

@@ -15,6 +15,9 @@ from typing import Any
 import numba
 import numpy as np
 
+from logreg.products import Block, is_sparse
+from logreg.sums import Array, CurvatureKind, Sums
+
 # NaN and infinity keep their meaning ("nnan" and "ninf" are left out): they are how bad input is found.
 compiled = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"nsz", "arcp", "contract", "reassoc"})
 # In the sigmoid terms the order of operations carries digits, so it stays as written.
@@ -200,3 +203,33 @@ def sparse_rows(X: Any, rows: Any, w: Any, sums: Any) -> float:
                     cross[indices[entry]] += part
                     diagonal[indices[entry]] += part * data[entry]
     return loss
+
+
+def block_sums(block: Block, W: Array, kind: CurvatureKind) -> Sums:
+    """Return the sums over a block at coefficients W of shape (d + 1, 1), for kinds "none" and "diagonal"."""
+    d = W.shape[0] - 1
+    gradient = np.zeros(d + 1)
+    diagonal, cross = np.zeros((2, d + 1 if kind == "diagonal" else 0))
+    sums = (gradient, diagonal, cross)
+    rows = (fixed(block.y), fixed(block.weight), fixed(block.offset))
+    w = fixed(np.ascontiguousarray(W[:, 0]))
+    if is_sparse(block.X):
+        parts = (fixed(block.X.data), fixed(block.X.indices), fixed(block.X.indptr))
+        loss = sparse_rows(parts, rows, w, sums)
+    else:
+        by_column = bool(block.X.strides[0] < block.X.strides[1])
+        X = block.X.T if by_column else block.X
+        loss = dense_rows(fixed(X), by_column, fixed(block.origin), rows, w, sums)
+    weight = len(block.y) if block.weight is None else block.weight.sum()
+    curvature = None
+    if kind == "diagonal":
+        cross[d] = diagonal[d]
+        curvature = np.stack([diagonal, cross])[None]
+    return Sums(np.array([float(weight)]), np.array([loss]), gradient[:, None], curvature)
+
+
+def fixed(values: np.ndarray | None) -> np.ndarray:
+    """Return a read-only view, an empty one for None, so that kernels are compiled for one kind of array only."""
+    view = np.empty(0) if values is None else values.view()
+    view.flags.writeable = False
+    return view

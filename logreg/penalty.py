@@ -40,8 +40,10 @@ class Ridge:
 
     def curvature(self, unit: Array) -> Array:
         """Return the diagonal of its curvature in coordinates ``w_j / unit_j``, shape (K, d + 1)."""
-        squared = (self.strength * (unit**2)[:, None]).T
-        return np.pad(squared, ((0, 0), (0, 1)))
+        squared = self.strength * (unit**2)[:, None]
+        curvature = np.zeros((squared.shape[1], len(unit) + 1))
+        curvature[:, :-1] = squared.T
+        return curvature
 
     def plus(self, strength: Array) -> Ridge:
         """Return this penalty made stronger by ``strength`` of shape (d,)."""

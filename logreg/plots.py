@@ -5,12 +5,17 @@ display, whose ``ax_`` and ``figure_`` are then the matplotlib objects to adjust
 optional extra, imported when the first picture is drawn.
 """
 
+import difflib
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
+import pandas as pd
+from pandas.api.types import is_numeric_dtype
+from scipy.stats import binomtest
+from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted
 
 from logreg.sigmoid import SCurve, arctan, logistic, tanh
+from logreg.validate import column_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -241,18 +246,104 @@ class FitDisplay:
         check_consistent_length(X, y)
         classes, labels = estimator.classes_, np.asarray(y)
         if len(classes) != 2 or not np.isin(labels, classes).all():
-            raise ValueError(f"The outcomes in y must be two classes, those of the estimator: {classes.tolist()}.")
-        table = as_table(X)
-        position = position_of(feature, table)
-        name = table.columns[position]
-        observed = table.iloc[:, position].to_numpy(dtype=float, na_value=np.nan)
+            raise ValueError(f"y must hold the two classes of the estimator, which knows {classes.tolist()}.")
+        table = _as_table(X)
+        column = _position(feature, list(table.columns))
+        name, dtype = table.columns[column], table.dtypes.iloc[column]
+        if not is_numeric_dtype(dtype):
+            raise ValueError(f"Column {name!r} is not numeric ({dtype}); a curve needs a numeric column.")
+        observed = table.iloc[:, column].to_numpy(dtype=float, na_value=np.nan)
         x = np.linspace(np.nanmin(observed), np.nanmax(observed), 201)
-        grid = held(table, len(x)).assign(**{name: x})
+        grid = _held(table, len(x))
+        grid.isetitem(column, x)
         return cls(
             x=x,
             probability=estimator.predict_proba(grid if hasattr(X, "columns") else grid.to_numpy())[:, 1],
             observed=observed,
             outcomes=labels == classes[1],
-            feature=name,
-            positive=f"{y.name} = {classes[1]}" if getattr(y, "name", None) else f"{classes[1]}",
+            feature=name if isinstance(name, str) else f"column {name}",
+            positive=str(classes[1]) if getattr(y, "name", None) is None else f"{y.name} = {classes[1]}",
         ).plot(ax=ax)
+
+    def plot(self, ax: "Axes | None" = None) -> Self:
+        """Draw the fitted probability in black over the outcomes in blue.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None means on a new figure.
+
+        Returns
+        -------
+        FitDisplay
+            The display itself, with ``ax_`` and ``figure_``.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        ax = _axes(ax)
+        observed, outcomes = np.asarray(self.observed), np.asarray(self.outcomes)
+        if len(observed) <= POINTS:
+            off = np.random.default_rng(0).uniform(0.01, 0.06, len(observed))
+            heights = np.where(outcomes, 1.0 + off, -off)
+            ax.plot(observed, heights, "o", color="tab:blue", alpha=0.5, markeredgewidth=0.0, label="observed")
+        else:
+            groups = _shares(observed, outcomes)
+            x = groups["x"]
+            ax.plot([x, x], [groups["low"], groups["high"]], color="tab:blue", alpha=0.5)
+            ax.plot(x, groups["share"], "o", color="tab:blue", label="observed share, 95 % interval")
+        ax.plot(self.x, self.probability, color="black", linewidth=2.0, label="fitted probability")
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.set(xlabel=self.feature, ylabel=f"probability of {self.positive}", ylim=(-0.08, 1.08))
+        ax.legend(frameon=False)
+        self.ax_ = ax
+        self.figure_ = ax.figure
+        return self
+
+
+def _as_table(X: Any) -> pd.DataFrame:
+    """Return X as a DataFrame, the columns of an array named by their positions."""
+    if isinstance(X, pd.DataFrame):
+        return X
+    if hasattr(X, "columns"):
+        return pd.DataFrame({name: X[name].to_numpy() for name in X.columns})
+    return pd.DataFrame(check_array(X, dtype=None, ensure_all_finite=False)).infer_objects()
+
+
+def _position(feature: str | int | None, names: list[Any]) -> int:
+    """Return the position of the column that is meant: by its name, by its position, or as the only one."""
+    known = column_names(np.arange(len(names)), np.array(names, dtype=object), most=20)
+    if feature is None:
+        if len(names) > 1:
+            raise ValueError(f"X has {len(names)} columns: say with feature=... which one to draw, of {known}.")
+        return 0
+    if feature in names:
+        return names.index(feature)
+    if isinstance(feature, (int, np.integer)) and -len(names) <= feature < len(names):
+        return int(feature) % len(names)
+    near = difflib.get_close_matches(str(feature), map(str, names), n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else "."
+    raise ValueError(f"X has no column {feature!r}: choose one of {known}{hint}")
+
+
+def _held(table: pd.DataFrame, n_rows: int) -> pd.DataFrame:
+    """Return rows that are all the same: numeric columns at their mean, others at their most frequent value."""
+    columns = []
+    for name, column in table.items():
+        numeric = is_numeric_dtype(column.dtype)
+        value = column.mean() if numeric else column.mode(dropna=False).iloc[0]
+        dtype = float if numeric else column.dtype
+        columns.append(pd.Series(value, index=range(n_rows), dtype=dtype, name=name))
+    return pd.concat(columns, axis=1)
+
+
+def _shares(x: Any, outcomes: Any) -> pd.DataFrame:
+    """Return for groups of about equal size the mean x, the share of positive outcomes, and its interval's ends."""
+    rows = pd.DataFrame({"x": x, "share": outcomes}).dropna()
+    edges = np.unique(np.quantile(rows["x"], np.arange(1, GROUPS) / GROUPS))
+    groups = rows.groupby(np.searchsorted(edges, rows["x"]))  # equal values go to the same group
+    counts = zip(groups["share"].sum(), groups.size(), strict=True)
+    ends = [binomtest(int(positive), int(size)).proportion_ci(method="wilson") for positive, size in counts]
+    return groups.mean().assign(low=[end.low for end in ends], high=[end.high for end in ends])

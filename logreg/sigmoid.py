@@ -31,9 +31,8 @@ __all__ = ["SCurve", "arctan", "log_sigmoid", "logistic", "logit", "sigmoid", "s
 Formula = Callable[[Any, Any], Any]  # (array namespace, array) -> array
 Kernel = Callable[[Any, Any], None]  # (NumPy block, block for the result)
 
-TAIL = -53 * math.log(2)  # below, 1 + exp(x) rounds to 1, and the logistic is exp(x)
-IN_TAIL = math.exp(TAIL)
 BLOCK = 2**15  # numbers; as float64, the input and the result of a block fit the second-level cache
+CONTIGUOUS: Any = (("readonly", "contig"), ("writeonly", "contig"))  # the layout must not change a digit
 NOT_REAL = "The values must be real numbers, but their dtype is {}: convert them to float64 first."
 
 
@@ -67,7 +66,7 @@ def _blockwise(kernel: Kernel, x: Any) -> Any:
     with np.nditer(
         (x, out),
         flags=("buffered", "external_loop", "zerosize_ok"),
-        op_flags=(("readonly", "contig"), ("writeonly", "contig")),
+        op_flags=CONTIGUOUS,
         op_dtypes=(np.float64, np.float64),
         casting="same_kind",
         buffersize=BLOCK,
@@ -98,23 +97,22 @@ def _tensor(formula: Formula, x: Any) -> Any:
 
 def _logistic(x: Any) -> Any:
     if isinstance(x, float):
-        return np.float64(math.exp(x) if x < TAIL else 1.0 / (1.0 + math.exp(-x)))
+        return np.float64(math.exp(x) if x < -36.7 else 1.0 / (1.0 + math.exp(-x)))
     return _elementwise(_logistic_formula, x, _logistic_kernel)
 
 
 def _logistic_kernel(x: Any, out: Any) -> None:
-    """Write 1 / (1 + exp(-x)) in place; below TAIL, where its digits and at last exp(-x) run out, write exp(x).
+    """Write 1 / (1 + exp(-x)) in place, or exp(x) where that sum is a tie of rounding or about to overflow.
 
-    This is within 2 ulp. e / (1 + e) with e = exp(x), which would need no tail, is not, because 1 + e is rounded.
+    This is within 2 ulp. e / (1 + e) with e = exp(x), which never overflows for x < 0, is not: 1 + e is rounded.
     """
     np.negative(x, out=out)
     np.exp(out, out=out)
     np.add(out, 1.0, out=out)
     np.divide(1.0, out, out=out)
-    if not np.minimum.reduce(out) > 2 * IN_TAIL:
-        # Without branches: the value is below exp(x) everywhere, and in the tail it is now above.
-        np.maximum(out, IN_TAIL, out=out)
-        np.minimum(out, np.exp(x), out=out)
+    if not np.minimum.reduce(out) > 2.0**-53:
+        lost = (out <= 2.0**-53) & (out > 2.0**-54) | (out < 1e-300)
+        np.exp(x, out=out, where=lost)
 
 
 def _logistic_formula(xp: Any, x: Any) -> Any:

@@ -6,11 +6,13 @@ Everything behind this room sees numbers: X float32 or float64, dense or CSR/CSC
 from __future__ import annotations
 
 import difflib
+import re
 from numbers import Integral, Number, Real
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import column_or_1d, validate_data
@@ -24,7 +26,7 @@ SKLEARN_SOLVERS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", 
 PENALTIES = ("l1", "l2", "elasticnet", "deprecated", "none", None)
 WIDEST_NEWTON = 20_000
 LARGEST = 1e300  # weights and offsets beyond it overflow in sums
-NUMBER_TYPES = ("int", "uint", "float", "double", "half", "bool", "decimal", "null", "sparse")  # of data frames
+NUMBER_TYPES = re.compile(r"u?int\d|float|double|half|bool|decimal|null|sparse")  # as data frames call them
 
 
 class Problem(NamedTuple):
@@ -58,7 +60,7 @@ def solver_of(estimator: Any) -> Solver:
 def strength_of(estimator: Any) -> float:
     """Check penalty, C and l1_ratio, and return ``1 / C``; 0 means no penalty."""
     penalty, C, l1_ratio = estimator.penalty, estimator.C, estimator.l1_ratio
-    check_number("C", C, above=0.0, infinite=True)
+    check_number("C", C, above=0.0)
     if penalty not in PENALTIES:
         raise ValueError(f"penalty={penalty!r} is not known; use 'l2', or None for no penalty.")
     if penalty in ("none", None):
@@ -89,22 +91,13 @@ def check_parameters(estimator: Any) -> None:
 
 
 def check_number(
-    name: str,
-    value: Any,
-    *,
-    above: float = -np.inf,
-    least: float = -np.inf,
-    integer: bool = False,
-    infinite: bool = False,
+    name: str, value: Any, *, above: float = -np.inf, least: float = -np.inf, integer: bool = False
 ) -> None:
     """Raise unless a parameter is a number within its bounds."""
-    kind = Integral if integer else Real
-    valid: bool = isinstance(value, kind) and value is not True and value is not False
-    valid = valid and value > above and value >= least
-    if not valid or (np.isinf(value) and not infinite):
+    is_number = isinstance(value, Integral if integer else Real) and not isinstance(value, bool)
+    if not (is_number and value > above and value >= least):
         bound = f"greater than {above:g}" if above > -np.inf else f"at least {least:g}"
-        what = "an integer" if integer else "a number"
-        raise ValueError(f"{name}={value!r} must be {what} {bound}.")
+        raise ValueError(f"{name}={value!r} must be {'an integer' if integer else 'a number'} {bound}.")
 
 
 def check_width(solver: Solver, n_columns: int) -> None:
@@ -163,9 +156,14 @@ def check_columns(estimator: Any, X: Any, *, reset: bool) -> Any:
     return X
 
 
+def kind_of(values: Any) -> str:
+    """Return NumPy's letter for the kind of an array's values; not a letter for anything else."""
+    return str(getattr(getattr(values, "dtype", None), "kind", "unknown"))
+
+
 def refuse_complex(name: str, values: Any) -> None:
     """Raise for an array of complex numbers."""
-    if getattr(getattr(values, "dtype", None), "kind", "") == "c":
+    if kind_of(values) == "c":
         raise ValueError(f"Complex data not supported: {name} holds {values.dtype}; pass real numbers.")
 
 
@@ -173,18 +171,14 @@ def refuse_text(X: Any) -> None:
     """Raise for text, categories or dates in an array or, naming the columns, in a DataFrame."""
     if hasattr(X, "collect"):
         raise ValueError(f"X is a {type(X).__name__}, a query that has not run yet; pass X.collect().")
-    if getattr(getattr(X, "dtype", None), "kind", "") in "USMm" and hasattr(X, "dtype"):
+    if kind_of(X) in "USMm":
         raise ValueError(f"X holds {X.dtype}, not numbers; encode it first, for example with OneHotEncoder.")
-    if not hasattr(X, "columns") or not hasattr(X, "dtypes"):
-        return
     wrong = []
-    for position, (name, dtype) in enumerate(zip(X.columns, list(X.dtypes), strict=True)):
-        kind = str(dtype).lower()
-        if kind == "object":
-            column = X.iloc[:, position] if hasattr(X, "iloc") else X[name]
-            is_numeric = all(isinstance(value, (Number, np.bool_, type(None))) for value in column)
+    for position, (name, dtype) in enumerate(zip(X.columns, X.dtypes, strict=True) if hasattr(X, "columns") else ()):
+        if str(dtype) == "object":  # of pandas: anything, numbers as well
+            is_numeric = all(isinstance(value, (Number, np.bool_, type(None))) for value in X.iloc[:, position])
         else:
-            is_numeric = kind.startswith(NUMBER_TYPES)
+            is_numeric = NUMBER_TYPES.match(str(dtype).lower()) is not None
         if not is_numeric:
             wrong.append(f"{name!r} ({dtype})")
     if wrong:
@@ -201,14 +195,16 @@ def two_classes(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         positive = labels == high
         if low < high and (positive | (labels == low)).all():
             return np.array([low, high]), positive.astype(np.int8)
-    missing = ~np.isfinite(labels) if labels.dtype.kind == "f" else pd.isna(labels)
-    if missing.any():
-        row = int(np.argmax(missing))
-        raise ValueError(f"Input y contains {labels[row]}, first in row {row}; drop or label such rows.")
+    infinite = np.isinf(labels) if labels.dtype.kind == "f" else np.zeros(len(labels), dtype=bool)
+    wrong = infinite | pd.isna(labels)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        what = "infinity" if infinite[row] else "NaN"
+        raise ValueError(f"Input y contains {what}, first in row {row}; drop or label such rows.")
     kind = type_of_target(labels, input_name="y")
     if kind not in ("binary", "multiclass"):
         what = "continuous numbers" if kind == "continuous" else f"objects such as {labels[0]!r}"
-        raise ValueError(f"Unknown label type: y holds {what}; a classifier needs two classes of numbers or strings.")
+        raise ValueError(f"Unknown label type: y holds {what}; make it two classes, of integers or strings.")
     classes, codes = np.unique(labels, return_inverse=True)
     if len(classes) == 1:
         raise ValueError(f"y holds only one class, {classes.tolist()[0]!r}; a classifier needs two.")
@@ -240,8 +236,7 @@ def row_numbers(name: str, values: Any, n_rows: int) -> Array | None:
     if not small.all():
         row = int(np.argmin(small))
         raise ValueError(
-            f"{name} contains {numbers[row]:g}, first in row {row}; its numbers must be finite, and no larger than "
-            f"{LARGEST:g}."
+            f"{name} contains {numbers[row]:g}, first in row {row}; pass finite numbers, up to {LARGEST:g}."
         )
     return numbers
 
@@ -251,9 +246,7 @@ def check_weights(name: str, weight: Array, outcome: np.ndarray, classes: np.nda
     wrong = ~((weight >= 0) & np.isfinite(weight))
     if wrong.any():
         row = int(np.argmax(wrong))
-        raise ValueError(
-            f"{name} makes the weight of row {row} {weight[row]:g}; weights must be 0 or more, and finite."
-        )
+        raise ValueError(f"{name} gives row {row} the weight {weight[row]:g}; weights must be finite, and 0 or more.")
     present = np.unique(outcome[weight > 0])
     if len(present) == 0:
         raise ValueError("All weights are zero, so no row counts; pass positive weights for rows of both classes.")
@@ -272,28 +265,21 @@ def normalised(weight: Array) -> tuple[Array, float]:
 
 def explain_not_finite(X: Any, names: np.ndarray | None) -> ValueError:
     """Return the error that says where X holds NaN or infinity, or numbers too large to square."""
-    dense = not is_sparse(X)
+    largest = np.zeros(X.shape[1])
     for start in range(0, X.shape[0], 4096):
-        part = X[start : start + 4096]
-        values = part if dense else part.tocoo().data
-        wrong = np.flatnonzero(~np.isfinite(values.ravel() if dense else values))
+        entries = sparse.coo_array(X[start : start + 4096])
+        wrong = np.flatnonzero(~np.isfinite(entries.data))
         if wrong.size:
-            if dense:
-                row, column = divmod(int(wrong[0]), X.shape[1])
-                value = part[row, column]
-            else:
-                entries = part.tocoo()
-                first = wrong[np.argmin(entries.row[wrong])]
-                row, column, value = int(entries.row[first]), int(entries.col[first]), values[first]
-            what = "NaN" if np.isnan(value) else "infinity"
+            first = wrong[np.argmin(entries.row[wrong])]
+            what = "NaN" if np.isnan(entries.data[first]) else "infinity"
             return ValueError(
-                f"Input X contains {what}, first in column {column_name(column, names)}, row {start + row}; impute "
-                "or drop such rows first, for example with sklearn.impute.SimpleImputer."
+                f"Input X contains {what}, first in column {column_name(entries.col[first], names)}, row "
+                f"{start + entries.row[first]}; impute or drop such rows first, for example with SimpleImputer."
             )
-    largest = np.asarray(abs(X).max(axis=0).todense() if not dense else np.abs(X).max(axis=0)).ravel()
+        np.maximum.at(largest, entries.col, np.abs(entries.data))
     column = int(np.argmax(largest))
     return ValueError(
-        f"Input X holds numbers too large to add up their squares, up to {largest[column]:.3g} in column "
+        f"Input X holds numbers too large to square and add up, up to {largest[column]:.3g} in column "
         f"{column_name(column, names)}; rescale that column."
     )
 

@@ -17,7 +17,6 @@ from logreg.sums import Array, CurvatureKind, Sums
 
 COMPILED_FROM = 1_000_000  # stored values; below, importing and loading compiled kernels costs more than it saves
 FAR_FROM_ZERO = 1_000.0  # |mean| / sd from which a column is read relative to one of its values
-EMPTY = np.empty(0)
 
 
 class MemoryRows(Rows):
@@ -85,29 +84,7 @@ class MemoryRows(Rows):
             return block_sums(block, W, kind)
         from logreg import kernels
 
-        d = self.n_columns
-        w = np.ascontiguousarray(W[:, 0])
-        gradient = np.zeros(d + 1)
-        diagonal, cross = np.zeros((2, d + 1 if kind == "diagonal" else 0))
-        sums = (gradient, diagonal, cross)
-        rows = (
-            block.y,
-            EMPTY if block.weight is None else block.weight,
-            EMPTY if block.offset is None else block.offset,
-        )
-        if is_sparse(block.X):
-            loss = kernels.sparse_rows((block.X.data, block.X.indices, block.X.indptr), rows, w, sums)
-        else:
-            by_column = block.X.flags.f_contiguous or block.X.strides[0] < block.X.strides[1]
-            X = block.X.T if by_column else block.X
-            origin = EMPTY if block.origin is None else block.origin
-            loss = kernels.dense_rows(X, by_column, origin, rows, w, sums)
-        weight = len(block.y) if block.weight is None else block.weight.sum()
-        curvature = None
-        if kind == "diagonal":
-            cross[d] = diagonal[d]
-            curvature = np.stack([diagonal, cross])[None]
-        return Sums(np.array([float(weight)]), np.array([loss]), gradient[:, None], curvature)
+        return kernels.block_sums(block, W, kind)
 
     def in_user_units(self, W: Array) -> Array:
         """Return coefficients of ``X - origin`` as coefficients of X: they differ in the intercept."""
