@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint wheel bench venv clean
+.PHONY: help demo test lint wheel bench figures venv clean
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST)
@@ -34,6 +34,10 @@ wheel: .venv/dev.stamp  ## build sdist and wheel into dist/, try the wheel in an
 
 bench: .venv/dev.stamp  ## run the benchmarks
 	$(BIN)/python benchmarks/sigmoid.py
+
+figures: .venv/plot.stamp  ## draw the figure of the README
+	MPLBACKEND=Agg $(BIN)/python -c "import runpy; \
+	runpy.run_path('examples/plot_03_orings.py')['figure'].savefig('docs/orings.png', dpi=100, bbox_inches='tight')"
 
 venv: .venv/dev.stamp  ## make the environment with everything the tests need
 

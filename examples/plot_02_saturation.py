@@ -39,9 +39,7 @@ for curve, color in ((logistic, "black"), (tanh, "tab:blue")):
         product *= curve.derivative(value)
         products.append(product)
     chain.semilogy(depths, products, "o-", color=color, markersize=3, label=curve.name)
-    print(
-        f"through {depths[-1]} {curve.name} units a change of the input arrives {product:.0e} times as large"
-    )
+    print(f"through {depths[-1]} {curve.name} units a change of the input arrives {product:.0e} times as large")
 chain.semilogy(depths, 0.25**depths, color="0.5", linestyle=":", label=r"bound $4^{-\mathrm{depth}}$")
 chain.set(xlabel="depth", ylabel="derivative of the output by the input", title="A chain of units")
 chain.legend(frameon=False, loc="lower left")

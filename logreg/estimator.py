@@ -29,7 +29,7 @@ from logreg.solve import NonFiniteSumsError, Solution
 from logreg.stop import Limits, Pass, Status
 from logreg.threads import n_threads
 
-STRONGEST = 1e300  # penalty; the next powers of ten overflow
+STRONGEST = 1e300  # penalty that leaves room for products
 
 
 class CollinearityWarning(UserWarning):

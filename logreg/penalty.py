@@ -25,7 +25,8 @@ class Ridge:
     @property
     def free(self) -> np.ndarray:
         """Mask of the models with an unpenalised coefficient, shape (K,)."""
-        return (np.atleast_2d(self.strength) == 0).any(axis=0)
+        zero: np.ndarray = np.atleast_2d(self.strength) == 0
+        return np.asarray(zero.any(axis=0))
 
     def value(self, W: Array) -> Array:
         """Return the penalty of each model, shape (K,)."""

@@ -62,6 +62,7 @@ def scores_of_every_size(dtype, limit):
         rng.uniform(-limit, limit, 500),
         rng.normal(scale=5.0, size=1500),
         rng.uniform(-limit, -normal_limit, 300),
+        rng.uniform(-38.0, -36.0, 300),
         rng.choice([-1.0, 1.0], 200) * 10.0 ** rng.uniform(-18, 0, 200),
     ]
     return np.concatenate(scores).astype(dtype)

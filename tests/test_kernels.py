@@ -1,0 +1,181 @@
+"""Compiled sweeps: the sums that matrix products give, from every layout, to the last digits and in no memory."""
+
+import tracemalloc
+
+import mpmath
+import numpy as np
+import pytest
+from scipy import sparse
+
+from logreg import kernels
+from logreg.products import Block, block_sums
+from logreg.rows import MemoryRows, memory
+
+
+def long_indices(X):
+    X.indices, X.indptr = X.indices.astype(np.int64), X.indptr.astype(np.int64)
+    return X
+
+
+def read_only(X):
+    X = X.copy()
+    X.flags.writeable = False
+    return X
+
+
+DENSE = {
+    "C-order": np.ascontiguousarray,
+    "F-order": np.asfortranarray,
+    "every other row": lambda X: np.repeat(X, 2, axis=0)[::2],
+    "every other column": lambda X: np.repeat(X, 2, axis=1)[:, ::2],
+    "every other row, F-order": lambda X: np.asfortranarray(np.repeat(X, 2, axis=0))[::2],
+    "backwards": lambda X: X[::-1, ::-1].copy()[::-1, ::-1],
+    "read-only": read_only,
+}
+SPARSE = {
+    "CSR": sparse.csr_matrix,
+    "CSR array": sparse.csr_array,
+    "CSR, 64-bit": lambda X: long_indices(sparse.csr_matrix(X)),
+}
+STORAGES = DENSE | SPARSE
+EVERY_STORAGE = pytest.mark.parametrize("store", STORAGES.values(), ids=STORAGES)
+EVERY_DTYPE = pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
+EVERY_KIND = pytest.mark.parametrize("kind", ["none", "diagonal"])
+
+
+@pytest.fixture(autouse=True)
+def compiled_whatever_the_size(monkeypatch):
+    monkeypatch.setattr(memory, "COMPILED_FROM", 0)
+
+
+def make_block(n, d, seed=0):
+    random = np.random.default_rng(seed)
+    X = random.standard_normal((n, d)) * (random.random((n, d)) < 0.6)
+    y = random.integers(0, 2, n).astype(np.int8)
+    return Block(X.astype(np.float32), y, random.random(n), random.standard_normal(n), random.standard_normal(d))
+
+
+def compiled_sums(block, w, kind, n_threads=1):
+    rows = MemoryRows(block.X, block.y, block.weight, block.offset, n_threads=n_threads, origin=block.origin)
+    assert rows.compiled
+    with rows:
+        return rows.sums(w, kind)
+
+
+def assert_agree(ours, theirs, tolerance=1e-12):
+    for field in ("weight", "loss", "gradient", "curvature"):
+        our, their = getattr(ours, field), getattr(theirs, field)
+        if their is None:
+            assert our is None
+        else:
+            np.testing.assert_allclose(our, their, rtol=tolerance, atol=tolerance * np.abs(their).max())
+
+
+@EVERY_STORAGE
+@EVERY_DTYPE
+@EVERY_KIND
+@pytest.mark.parametrize("left_out", [(), ("weight",), ("offset",), ("origin",), ("weight", "offset", "origin")])
+def test_every_layout_and_option_gives_the_sums_of_matrix_products(store, dtype, kind, left_out):
+    block = make_block(n=2 * kernels.BLOCK_ROWS + 7, d=5)._replace(**dict.fromkeys(left_out))
+    if any(store is sparse_store for sparse_store in SPARSE.values()):
+        block = block._replace(origin=None)  # sparse columns start from zero always
+    w = np.random.default_rng(1).standard_normal((6, 1))
+    expected = block_sums(block._replace(X=block.X.astype(np.float64)), w, kind)
+    assert_agree(compiled_sums(block._replace(X=store(block.X.astype(dtype))), w, kind), expected)
+
+
+@pytest.mark.parametrize("store", [np.ascontiguousarray, np.asfortranarray, sparse.csr_matrix], ids=["C", "F", "CSR"])
+@pytest.mark.parametrize("n", [1, 2, 3, 5, kernels.BLOCK_ROWS - 1, kernels.BLOCK_ROWS, kernels.BLOCK_ROWS + 1])
+@pytest.mark.parametrize("d", [1, 2, 2_000])
+def test_every_shape_gives_the_sums_of_matrix_products(store, n, d):
+    block = make_block(n, d)._replace(origin=None)
+    w = np.random.default_rng(1).standard_normal((d + 1, 1)) / d**0.5
+    stored = block._replace(X=store(block.X.astype(np.float64)))
+    for threads in (1, 2, 3):  # of which some get no row where there are fewer rows than threads
+        assert_agree(compiled_sums(stored, w, "diagonal", threads), block_sums(stored, w, "diagonal"))
+
+
+@pytest.mark.parametrize("store", [np.ascontiguousarray, sparse.csr_matrix], ids=["C", "CSR"])
+def test_no_columns_and_rows_without_entries_leave_the_intercept(store):
+    for d in (0, 3):
+        block = Block(store(np.zeros((300, d))), np.repeat([0, 1], 150).astype(np.int8))
+        sums = compiled_sums(block, np.append(np.ones(d), 0.5)[:, None], "diagonal")
+        assert_agree(sums, block_sums(block, np.append(np.ones(d), 0.5)[:, None], "diagonal"))
+        assert sums.gradient[-1, 0] == pytest.approx(300 / (1 + np.exp(-0.5)) - 150)
+
+
+@EVERY_STORAGE
+@EVERY_KIND
+def test_scores_of_800_give_the_sums_of_matrix_products(store, kind):
+    random = np.random.default_rng(2)
+    z = np.concatenate([random.uniform(-800, 800, 200), [800.0, -800.0, 0.0]])
+    block = Block(store(np.column_stack([z, random.standard_normal(203)])), np.arange(203, dtype=np.int8) % 2)
+    w = np.array([[1.0], [0.0], [0.0]])
+    sums = compiled_sums(block, w, kind)
+    assert sums.all_finite()
+    assert_agree(sums, block_sums(block, w, kind))
+
+
+@EVERY_STORAGE
+@EVERY_DTYPE
+@EVERY_KIND
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("row", [0, 129])
+def test_one_value_that_is_no_number_shows_in_the_sums(store, dtype, kind, value, row):
+    X = make_block(n=130, d=5).X.astype(dtype)
+    X[row, 3] = value
+    for outcome in (0, 1):
+        for coefficient in (-2.0, 0.0, 2.0):
+            block = Block(store(X), np.full(130, outcome, dtype=np.int8))
+            assert not compiled_sums(block, np.full((6, 1), coefficient), kind).all_finite()
+
+
+def exact_terms(z, y):
+    """Return loss, residual and curvature of one row in 60 digits."""
+    with mpmath.workdps(60):
+        z = mpmath.mpf(z)
+        wrong = -z if y else z
+        e = mpmath.exp(-abs(z))
+        p = 1 / (1 + mpmath.exp(-wrong))
+        return max(wrong, mpmath.mpf(0)) + mpmath.log1p(e), -p if y else p, e / (1 + e) ** 2
+
+
+@pytest.mark.parametrize("store", [np.ascontiguousarray, sparse.csr_matrix], ids=["dense", "CSR"])
+@pytest.mark.parametrize("y", [0, 1])
+def test_one_row_is_exact_to_five_half_ulps_however_small_its_loss(store, y):
+    random = np.random.default_rng(3)
+    scores = [random.uniform(-700, 700, 200), random.uniform(-15, 15, 400), random.uniform(-1, 1, 200), [-700, 0, 700]]
+    worst = np.zeros(3)
+    for z in np.concatenate(scores).tolist():
+        block = Block(store(np.array([[1.0]])), np.array([y], dtype=np.int8), np.ones(1))
+        sums = compiled_sums(block, np.array([[z], [0.0]]), "diagonal")
+        found = (sums.loss[0], sums.gradient[-1, 0], sums.curvature[0, 0, -1])
+        errors = [float(abs((ours - exact) / exact)) for ours, exact in zip(found, exact_terms(z, y), strict=True)]
+        worst = np.maximum(worst, errors)
+    assert worst[0] <= 2.5 * np.finfo(float).eps
+    assert worst.max() <= 4 * np.finfo(float).eps
+
+
+FORTY_MEGABYTES = {
+    "C-order": lambda: np.ones((50_000, 100)),
+    "F-order": lambda: np.ones((50_000, 100), order="F"),
+    "float32": lambda: np.ones((100_000, 100), dtype=np.float32),
+    "float32, F-order": lambda: np.ones((100_000, 100), dtype=np.float32, order="F"),
+    "CSR": lambda: sparse.csr_matrix((np.ones(3_300_000), np.arange(3_300_000) % 100, np.arange(0, 3_300_001, 66))),
+}
+
+
+@pytest.mark.parametrize("make", FORTY_MEGABYTES.values(), ids=FORTY_MEGABYTES)
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_a_pass_allocates_next_to_nothing(make, n_threads):
+    X = make()
+    n, d = X.shape
+    weight = np.ones(n)
+    w = np.zeros((d + 1, 1))
+    with MemoryRows(X, np.arange(n, dtype=np.int8) % 2, weight, n_threads=n_threads) as rows:
+        rows.sums(w, "diagonal")  # what loading the compiled code allocates
+        tracemalloc.start()
+        rows.sums(w, "diagonal")
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peak < 2_000_000
