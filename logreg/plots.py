@@ -159,7 +159,7 @@ class FitDisplay:
     Up to 300 rows, each outcome is a point, drawn a little off 0 or 1 so that equal rows do not hide each other. More
     rows are shown as the shares of the positive class in 20 groups of equal size, with Wilson's 95 % intervals
     (Wilson, 1927). The rows differ in the other columns too, which the curve holds: where those go along with x, the
-    curve is not meant to run through the shares.
+    curve is not meant to run through the shares. Costs one prediction of 201 rows and quantiles of n values.
 
     Use `from_estimator` to compute and draw one; the constructor only stores what there is to draw.
 
@@ -213,7 +213,8 @@ class FitDisplay:
     ) -> Self:
         """Compute the fitted probability over one column, from its least to its largest value, and draw it.
 
-        Numeric columns other than this one are held at their mean, columns of words at their most frequent value.
+        Numeric columns other than this one are held at their mean, all others at their most frequent value. Numbers
+        that are codes, and encoded as such in a pipeline, should therefore have the dtype "category".
 
         Parameters
         ----------
@@ -322,7 +323,7 @@ def _position(feature: str | int | None, names: list[Any]) -> int:
     if feature in names:
         return names.index(feature)
     if isinstance(feature, (int, np.integer)) and -len(names) <= feature < len(names):
-        return int(feature) % len(names)
+        return int(feature)
     near = difflib.get_close_matches(str(feature), map(str, names), n=1)
     hint = f"; did you mean {near[0]!r}?" if near else "."
     raise ValueError(f"X has no column {feature!r}: choose one of {known}{hint}")

@@ -16,6 +16,7 @@ from logreg.loss import terms
 from logreg.sums import Array, CurvatureKind, Sums
 
 VALUES_AT_ONCE = 262_144
+ONE_THREAD = 262_144  # multiplications up to which OpenBLAS computes a product on the calling thread
 
 
 class Block(NamedTuple):
@@ -114,9 +115,24 @@ def add_full(X: Any, curvature: Array, total: Array) -> None:
     cross = (X.T @ curvature).T
     for k, D in enumerate(curvature.T):
         root = np.sqrt(D)
-        half = X.multiply(root[:, None]).tocsr() if is_sparse(X) else X * root[:, None]
-        square = half.T @ half
-        total[k, :-1, :-1] += square.toarray() if is_sparse(square) else square
+        if is_sparse(X):
+            half = X.multiply(root[:, None]).tocsr()
+            total[k, :-1, :-1] += (half.T @ half).toarray()
+        else:
+            add_square(X * root[:, None], total[k, :-1, :-1])
     total[:, -1, :-1] += cross
     total[:, :-1, -1] += cross
     total[:, -1, -1] += curvature.sum(axis=0)
+
+
+def add_square(A: Array, total: Array) -> None:
+    """Add ``A' A`` to a total of shape (d, d).
+
+    Small products are cut to sizes for which OpenBLAS does not wake its threads: that would save microseconds, and
+    cost milliseconds while other work keeps the cores busy.
+    """
+    n, d = A.shape
+    size = max(1, ONE_THREAD // d**2) if n * d * d <= 16 * ONE_THREAD else n
+    for start in range(0, n, size):
+        part = A[start : start + size]
+        total += part.T @ part

@@ -97,6 +97,5 @@ def sigmoid_unit(coef: ArrayLike, intercept: ArrayLike) -> SigmoidUnit:
     >>> unit(torch.tensor([[1.5, 1.0], [0.0, 0.25]])).tolist()
     [0.5, 0.5]
     """
-    # Copies: training onward must not reach back into the estimator.
     weight, bias = (torch.tensor(np.asarray(values), dtype=torch.float64) for values in (coef, intercept))
     return SigmoidUnit(weight, bias)

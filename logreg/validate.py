@@ -171,10 +171,11 @@ def refuse_text(X: Any) -> None:
     """Raise for text, categories or dates in an array or, naming the columns, in a DataFrame."""
     if hasattr(X, "collect"):
         raise ValueError(f"X is a {type(X).__name__}, a query that has not run yet; pass X.collect().")
-    if kind_of(X) in "USMm":
+    if kind_of(X) in "USTMm":
         raise ValueError(f"X holds {X.dtype}, not numbers; encode it first, for example with OneHotEncoder.")
+    named = zip(X.columns, X.dtypes, strict=True) if hasattr(X, "columns") and hasattr(X, "dtypes") else ()
     wrong = []
-    for position, (name, dtype) in enumerate(zip(X.columns, X.dtypes, strict=True) if hasattr(X, "columns") else ()):
+    for position, (name, dtype) in enumerate(named):
         if str(dtype) == "object":  # of pandas: anything, numbers as well
             is_numeric = all(isinstance(value, (Number, np.bool_, type(None))) for value in X.iloc[:, position])
         else:
@@ -203,8 +204,10 @@ def two_classes(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         raise ValueError(f"Input y contains {what}, first in row {row}; drop or label such rows.")
     kind = type_of_target(labels, input_name="y")
     if kind not in ("binary", "multiclass"):
-        what = "continuous numbers" if kind == "continuous" else f"objects such as {labels[0]!r}"
-        raise ValueError(f"Unknown label type: y holds {what}; make it two classes, of integers or strings.")
+        what, cure = f"objects such as {labels[0]!r}", "convert them with y.astype(int) or y.astype(str)"
+        if kind == "continuous":
+            what, cure = "continuous numbers", "a classifier needs two classes"
+        raise ValueError(f"Unknown label type: y holds {what}; {cure}.")
     classes, codes = np.unique(labels, return_inverse=True)
     if len(classes) == 1:
         raise ValueError(f"y holds only one class, {classes.tolist()[0]!r}; a classifier needs two.")

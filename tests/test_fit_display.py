@@ -1,4 +1,3 @@
-import subprocess
 import sys
 
 import numpy as np
@@ -91,10 +90,8 @@ def test_the_axes_are_named_by_the_column_and_the_positive_class(orings):
 def test_other_numeric_columns_are_held_at_their_mean(nhefs):
     clf, X, y = nhefs
     x, probability = line(FitDisplay.from_estimator(clf, X, y, feature="age"), "fitted probability")
-    position = X.columns.get_loc("age")
-    means = X.mean().to_numpy()
-    means[position] = 0.0
-    scores = clf.coef_[0] @ means + clf.coef_[0, position] * x + clf.intercept_[0]
+    slopes = pd.Series(clf.coef_[0], X.columns)
+    scores = slopes @ X.mean() + slopes["age"] * (x - X["age"].mean()) + clf.intercept_[0]
     np.testing.assert_allclose(probability, logistic(scores), rtol=1e-10)
 
 
@@ -122,10 +119,17 @@ def test_categories_reach_the_estimator_as_categories():
     }
 
 
-@pytest.mark.parametrize("convert", [np.asarray, list, pl.DataFrame], ids=["array", "list", "polars"])
+KINDS = {
+    "array": pd.DataFrame.to_numpy,
+    "list": lambda X: X.to_numpy().tolist(),
+    "polars": lambda X: pl.DataFrame(X.to_dict("list")),
+}
+
+
+@pytest.mark.parametrize("convert", KINDS.values(), ids=KINDS.keys())
 def test_every_kind_of_table_draws_the_same(convert):
     X, y = load_anes96()
-    given = X.to_numpy().tolist() if convert is list else convert(X if convert is np.asarray else X.to_dict("list"))
+    given = convert(X)
     fitted = LogisticRegression(penalty=None, tol=1e-8)
     displays = [FitDisplay.from_estimator(fitted.fit(table, y), table, y, feature=5) for table in (X, given)]
     for label in ("fitted probability", "observed share, 95 % interval"):
@@ -133,13 +137,13 @@ def test_every_kind_of_table_draws_the_same(convert):
         np.testing.assert_allclose(first, second, rtol=1e-9)
 
 
-@pytest.mark.parametrize("feature", ["age", 2, -13, np.int64(2)])
+@pytest.mark.parametrize("feature", ["age", 3, -12, np.int64(3)])
 def test_a_column_is_meant_by_name_or_position(nhefs, feature):
     clf, X, y = nhefs
-    assert X.columns[2] == "age"
-    display = FitDisplay.from_estimator(clf, X, y, feature=feature)
+    assert X.columns[3] == "age"
+    display, named = (FitDisplay.from_estimator(clf, X, y, feature=meant) for meant in (feature, "age"))
     assert display.ax_.get_xlabel() == "age"
-    assert line(display, "fitted probability")[0][-1] == X["age"].max()
+    np.testing.assert_array_equal(line(display, "fitted probability"), line(named, "fitted probability"))
 
 
 def test_a_search_over_pipelines_can_be_drawn(orings):
@@ -181,11 +185,14 @@ def test_up_to_300_rows_are_points_and_more_are_shares(nhefs, n_rows, label):
 
 def test_missing_values_of_the_column_are_left_out_of_the_picture(orings):
     clf, X, y = orings
-    gaps = pd.concat([X] * 20).reset_index(drop=True).astype(float)
-    gaps.loc[::7, "Temperature"] = np.nan
-    display = FitDisplay.from_estimator(clf, gaps, np.tile(y, 20))
+    X, y = pd.concat([X] * 20, ignore_index=True), np.tile(y, 20)
+    gaps = X.assign(Temperature=X["Temperature"].where(X.index % 7 > 0))
+    some, whole = (
+        FitDisplay.from_estimator(clf, gaps, y),
+        FitDisplay.from_estimator(clf, gaps.dropna(), y[X.index % 7 > 0]),
+    )
     for label in ("fitted probability", "observed share, 95 % interval"):
-        assert np.isfinite(line(display, label)).all()
+        np.testing.assert_array_equal(line(some, label), line(whole, label))
 
 
 def test_given_axes_are_drawn_on_and_no_figure_is_made(orings):
@@ -218,7 +225,6 @@ def test_the_constructor_stores_and_draws_nothing():
 
 def test_with_several_columns_one_must_be_named(nhefs):
     clf, X, y = nhefs
-    X = X.rename(columns=str)
     with pytest.raises(ValueError, match=r"15 columns.* which one .*'qsmk', 'sex', .*'alcoholfreq'\."):
         FitDisplay.from_estimator(clf, X, y)
 
@@ -279,9 +285,3 @@ def test_without_matplotlib_the_error_says_what_to_install(orings, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ImportError, match=r'pip install "logreg\[plot\]"'):
         FitDisplay.from_estimator(*orings)
-
-
-def test_computing_a_fit_for_a_picture_does_not_import_matplotlib():
-    code = "from logreg.plots import FitDisplay; import sys; print('matplotlib' in sys.modules)"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == "False"
