@@ -3,17 +3,21 @@
 z = x . w + b        p = sigmoid(z)        loss = softplus(z) - y*z        dloss/dz = p - y        p' = p*(1-p)
 """
 
-from logreg import sigmoid
+from logreg import datasets, sigmoid
 from logreg.estimator import CollinearityWarning, LogisticRegression
 from logreg.loss import log_loss
+from logreg.plots import FitDisplay, SigmoidDisplay
 from logreg.sigmoid import arctan, log_sigmoid, logistic, logit, softplus, tanh
 
 __version__ = "0.1.0"
 
 __all__ = [
     "CollinearityWarning",
+    "FitDisplay",
     "LogisticRegression",
+    "SigmoidDisplay",
     "arctan",
+    "datasets",
     "log_loss",
     "log_sigmoid",
     "logistic",

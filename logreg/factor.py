@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import linalg
+from scipy.linalg import lapack
 
 from logreg.sums import Array
 
@@ -29,13 +29,12 @@ class Factor:
         scaled = H * self.unit * self.unit[:, None]
         np.fill_diagonal(scaled, 1.0 + ridge)
         self.deficient = False
-        self.cholesky = lower_triangle(scaled)
-        pivot = 0.0 if self.cholesky is None else self.cholesky.diagonal().min()
-        if pivot >= ILL_CONDITIONED:
-            self.deficient = pivot**2 <= 4 * ridge
+        self.cholesky, failed = lapack.dpotrf(scaled, lower=1, clean=0)
+        self.diagonalised = bool(failed) or self.cholesky.diagonal().min() < ILL_CONDITIONED
+        if not self.diagonalised:
+            self.deficient = self.cholesky.diagonal().min() ** 2 <= 4 * ridge
             return
-        self.cholesky = None
-        values, vectors = linalg.eigh(scaled, check_finite=False)
+        values, vectors = np.linalg.eigh(scaled)
         kept = values > 10 * len(values) * np.finfo(float).eps * values[-1]
         self.deficient = not kept.all()
         self.values, self.vectors = values[kept], vectors[:, kept]
@@ -44,16 +43,8 @@ class Factor:
         """Return ``H^-1 g`` for a gradient of shape (d + 1,)."""
         g = self.unit * gradient
         solution: Array
-        if self.cholesky is not None:
-            solution = linalg.cho_solve((self.cholesky, True), g, check_finite=False)
-        else:
+        if self.diagonalised:
             solution = self.vectors @ ((self.vectors.T @ g) / self.values)
+        else:
+            solution, _ = lapack.dpotrs(self.cholesky, g, lower=1)
         return self.unit * solution
-
-
-def lower_triangle(H: Array) -> Array | None:
-    """Return the Cholesky factor, or None if H is not positive definite to rounding."""
-    try:
-        return linalg.cholesky(H, lower=True, check_finite=False)
-    except linalg.LinAlgError:
-        return None

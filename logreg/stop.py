@@ -116,5 +116,6 @@ class Progress:
             self._settle(np.ones_like(near), Status.OUT_OF_PASSES)
 
     def _settle(self, models: np.ndarray, status: Status) -> None:
-        for k in np.flatnonzero(self.live & models).tolist():
-            self.status[k] = status
+        if models.any():
+            for k in np.flatnonzero(self.live & models).tolist():
+                self.status[k] = status

@@ -1,5 +1,7 @@
 """Directions: always downhill, exact where the curvature is known, and learning from the steps where it is not."""
 
+from itertools import pairwise, product
+
 import numpy as np
 import pytest
 
@@ -16,7 +18,6 @@ from logreg.descent import (
 )
 from logreg.objective import Objective, Point
 from logreg.penalty import Ridge
-from logreg.products import Block, block_sums
 from logreg.rows import MemoryRows
 from logreg.scale import Scale
 from logreg.sums import Sums
@@ -103,7 +104,7 @@ def test_memory_of_ten_ends_on_a_quadratic_in_as_many_steps_as_it_has_dimensions
 
 def test_memory_fulfils_the_secant_equation_of_the_last_step():
     random = np.random.default_rng(1)
-    H, point = quadratic()
+    _, point = quadratic()
     descent = Descent(Plain(memory=3))
     here = point(random.standard_normal((6, K)))
     for _ in range(5):
@@ -117,10 +118,12 @@ def test_memory_fulfils_the_secant_equation_of_the_last_step():
 def test_every_direction_descends_whatever_is_remembered(seed):
     random = np.random.default_rng(seed)
     descent = Descent(Plain(memory=4))
-    points = [Point(random.standard_normal((D + 1, K)), np.zeros(K), random.standard_normal((D + 1, K))) for _ in "12345"]
+    points = [
+        Point(random.standard_normal((D + 1, K)), np.zeros(K), random.standard_normal((D + 1, K))) for _ in "12345"
+    ]
     points[2].B[:, 1] = points[1].B[:, 1]  # a model that stood still
     points[3].gradient[:, 2] = points[2].gradient[:, 2]  # a step along which nothing changed
-    for before, here in zip(points, points[1:], strict=False):  # half of these steps look concave
+    for before, here in pairwise(points):  # half of these steps look concave
         descent.learn(before, here, ALL, Sums.zeros(D, K, "none"), None)
         gradient = random.standard_normal((D + 1, K)) * 10.0 ** random.integers(-6, 6, K)
         direction = descent.direction(gradient)
@@ -145,7 +148,9 @@ def test_poor_contraction_disappoints_and_a_new_preconditioner_forgets():
     here = Point(np.ones((D + 1, K)), np.zeros(K), np.ones((D + 1, K)))
     for shrunk, disappointed in ((0.9 * CONTRACTION, 0), (1.1 * CONTRACTION, 1)):
         descent = Descent(Plain(memory=4))
-        descent.learn(here, Point(0.5 * here.B, here.value, shrunk * here.gradient), ALL, Sums.zeros(D, K, "none"), None)
+        descent.learn(
+            here, Point(0.5 * here.B, here.value, shrunk * here.gradient), ALL, Sums.zeros(D, K, "none"), None
+        )
         assert descent.preconditioner.disappointed == disappointed
         assert len(descent.pairs) == 1
     descent.preconditioner.learn = lambda *found: True
@@ -197,20 +202,17 @@ def test_diagonal_is_the_inverse_of_a_matrix_that_ties_the_intercept_to_the_colu
         np.testing.assert_allclose(diagonal.apply(np.repeat((P @ x[:, k])[:, None], K, 1))[:, k], x[:, k], rtol=1e-9)
 
 
-def test_diagonal_is_exact_for_columns_that_are_tied_to_the_intercept_alone():
-    X = np.zeros((40, D))
-    X[np.arange(40), np.arange(40) % 5 % D] = (np.arange(40) % 5 < D) + 0.0  # indicators of disjoint groups
-    rows = MemoryRows(X, (np.arange(40) % 3 == 0).astype(np.int8))
-    W = np.random.default_rng(4).standard_normal((D + 1, 1))
-    sums = rows.sums(W, "full")
+def test_diagonal_is_newtons_where_columns_are_tied_to_the_intercept_alone():
+    design = np.array(list(product([0.0, 1.0], repeat=D)))  # every combination once, so that no column tells of others
+    rows = MemoryRows(design * [1.0, 20.0, 0.5, 3.0], (design[:, 0] + design[:, 2] > 0).astype(np.int8))
+    W = np.zeros((D + 1, 1))
     objective = Objective(Scale(np.zeros(D), np.ones(D), True), Ridge(np.zeros(1)))
-    diagonal = Diagonal()
-    point = objective.point(W, sums)
-    diagonal.learn(point, np.ones(1, dtype=bool), sums, objective)
-    direction = -diagonal.apply(point.gradient)
-    assert (direction * point.gradient).sum() < 0
-    exact = np.linalg.solve(objective.curvature(sums, 0), point.gradient)
-    assert np.sqrt((point.gradient * exact).sum()) <= diagonal.distance(point.gradient, direction)[0]
+    sums = rows.sums(W, "full")
+    point, found = objective.point(W, sums), []
+    for preconditioner in (Diagonal(), FullCurvature(1)):
+        preconditioner.learn(point, np.ones(1, dtype=bool), sums, objective)
+        found.append(preconditioner.apply(point.gradient))
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-10, atol=1e-12)
 
 
 def test_diagonal_is_renewed_early_and_then_every_tenth_pass():
@@ -235,8 +237,6 @@ def test_curvature_of_a_sample_has_the_diagonal_of_all_rows():
     setting = Setting()
     sampled = SampledCurvature(K, setting.rows, 100, 0)
     assert sampled.learn(setting.point(), ALL, setting.sums("diagonal"), setting.objective)
-    inverse = sampled.apply(np.eye(D + 1)[:, :, None].repeat(K, 2)[:, :, 0][:, :K])
-    assert inverse.shape == (D + 1, K)
     for k in range(K):
         P = np.linalg.inv(np.stack([sampled.factors[k].solve(e) for e in np.eye(D + 1)]))
         diagonal = np.diagonal(setting.curvature(k))
@@ -255,7 +255,7 @@ def test_sampled_curvature_is_kept_until_it_disappoints_and_then_comes_from_ever
         assert not sampled.learn(setting.point(), ALL, setting.sums("none"), setting.objective)
         sizes.append(sampled.rows.n_rows)
         sampled.disappoint()
-    assert sizes == [20, 20, 80, 320, N]
+    np.testing.assert_allclose(sizes, [20, 20, 80, 320, N], atol=1)
 
 
 def test_textbook_step_has_the_length_that_was_right_for_the_step_before():
@@ -303,8 +303,9 @@ def test_calibration_makes_the_diagonal_exact_and_keeps_correlations(seed):
 @pytest.mark.parametrize("factor", [0.0, 1.01 * MISJUDGED, 0.99 / MISJUDGED])
 def test_column_that_the_sample_hardly_saw_varies_alone(factor):
     H, exact = sampled_and_exact(0)
-    H[2], H[:, 2] = H[2] * factor**0.5, H[:, 2] * factor**0.5
-    exact[2] = np.diagonal(sampled_and_exact(0)[0])[2]
+    exact[2] = H[2, 2]
+    H[2] *= factor**0.5
+    H[:, 2] *= factor**0.5
     found = calibrated(H, exact)
     assert found[2].tolist() == [0.0, 0.0, exact[2], 0.0, 0.0]
     assert found[:, 2].tolist() == [0.0, 0.0, exact[2], 0.0, 0.0]
@@ -318,10 +319,3 @@ def test_column_without_any_curvature_is_left_without():
     found = calibrated(H, exact)
     assert not found[2].any()
     assert np.isfinite(found).all()
-
-
-def test_block_sums_feed_the_preconditioners_the_same_as_rows_do():
-    setting = Setting()
-    W = setting.objective.scale.coefficients(setting.B)
-    ours = block_sums(Block(setting.rows.X, setting.rows.y, setting.rows.weight), W, "full")
-    np.testing.assert_array_equal(ours.curvature, setting.sums("full").curvature)

@@ -1,9 +1,4 @@
-"""Pictures, as Display objects in the manner of scikit-learn: made from data, drawn and redrawn by ``plot``.
-
-A display stores what it draws. ``plot(ax=None)`` draws it, on new axes if none are given, and returns the
-display, whose ``ax_`` and ``figure_`` are then the matplotlib objects to adjust or save. matplotlib is an
-optional extra, imported when the first picture is drawn.
-"""
+"""The picture of a fit over one column."""
 
 import difflib
 from typing import TYPE_CHECKING, Any, Self
@@ -14,143 +9,15 @@ from pandas.api.types import is_numeric_dtype
 from scipy.stats import binomtest
 from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted
 
-from logreg.sigmoid import SCurve, arctan, logistic, tanh
+from logreg.plots.axes import new_axes
 from logreg.validate import column_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
-__all__ = ["FitDisplay", "SigmoidDisplay"]
-
 POINTS = 300  # rows up to which every outcome is a point of its own,
 GROUPS = 20  # and beyond which they are shares of so many groups
-
-
-def _axes(ax: "Axes | None") -> "Axes":
-    """Return the axes to draw on, on a new figure if there are none yet."""
-    if ax is not None:
-        return ax
-    try:
-        from matplotlib import pyplot
-    except ImportError as error:
-        raise ImportError('Drawing needs matplotlib: pip install "logreg[plot]".') from error
-    return pyplot.subplots(layout="constrained")[1]
-
-
-class SigmoidDisplay:
-    """An S-curve s(x) and its derivative s'(x), the derivative computed from the value alone.
-
-    Use `from_curve` to compute and draw one; the constructor only stores what there is to draw.
-
-    Parameters
-    ----------
-    x : array of shape (n_points,)
-        Where the curve is drawn.
-    value : array of shape (n_points,)
-        The curve at x.
-    derivative : array of shape (n_points,)
-        Its derivative at x.
-    range : tuple of float
-        The limits (low, high) of the curve.
-    name : str
-        What the legend calls the curve.
-
-    Attributes
-    ----------
-    ax_ : matplotlib Axes
-        The axes drawn on.
-    figure_ : matplotlib Figure
-        The figure of these axes.
-
-    Examples
-    --------
-    >>> from logreg.plots import SigmoidDisplay
-    >>> display = SigmoidDisplay.from_curve("tanh")
-    >>> display.ax_.get_xlim()
-    (np.float64(-10.0), np.float64(10.0))
-    """
-
-    ax_: "Axes"
-    figure_: "Figure | SubFigure"
-
-    def __init__(self, *, x: Any, value: Any, derivative: Any, range: tuple[float, float], name: str) -> None:
-        self.x = x
-        self.value = value
-        self.derivative = derivative
-        self.range = range
-        self.name = name
-
-    @classmethod
-    def from_curve(cls, curve: SCurve | str = "logistic", *, ax: "Axes | None" = None) -> Self:
-        """Compute an S-curve and its derivative over [-10, 10] and draw them.
-
-        Parameters
-        ----------
-        curve : SCurve or {"logistic", "tanh", "arctan"}, default "logistic"
-            The curve, or its name.
-        ax : matplotlib Axes, optional
-            Where to draw; on a new figure by default.
-
-        Returns
-        -------
-        SigmoidDisplay
-            The display, drawn.
-
-        Raises
-        ------
-        ValueError
-            If no curve has this name.
-        ImportError
-            If matplotlib is not installed.
-        """
-        if isinstance(curve, str):
-            curves = {known.name: known for known in (logistic, tanh, arctan)}
-            if curve not in curves:
-                raise ValueError(f"There is no S-curve named {curve!r}: choose one of {', '.join(curves)}.")
-            curve = curves[curve]
-        x = np.linspace(-10.0, 10.0, 801)
-        value = curve(x)
-        derivative = curve.derivative(value)
-        return cls(x=x, value=value, derivative=derivative, range=curve.range, name=curve.name).plot(ax=ax)
-
-    def plot(self, ax: "Axes | None" = None) -> Self:
-        """Draw the curve in black, its derivative in red, its limits in grey, on axes through the origin.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, optional
-            Where to draw; on a new figure by default.
-
-        Returns
-        -------
-        SigmoidDisplay
-            The display itself, with ``ax_`` and ``figure_``.
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
-        """
-        ax = _axes(ax)
-        low, high = self.range
-        for limit in self.range:
-            ax.axhline(limit, color="0.7", linewidth=1.0, linestyle=":", zorder=0)
-        ax.plot(self.x, self.value, color="black", linewidth=2.0, label=self.name)
-        ax.plot(self.x, self.derivative, color="red", linewidth=1.5, linestyle="--", label="its derivative")
-        ax.spines[["top", "right"]].set_visible(False)
-        ax.spines[["left", "bottom"]].set_position("zero")
-        # The axes cross inside the picture, where more ticks, or one at the origin, would cover the curves.
-        ax.set_xticks([tick for tick in np.linspace(self.x[0], self.x[-1], 5) if tick != 0.0])
-        ax.set_yticks([tick for tick in (low, (low + high) / 2, high) if tick != 0.0])
-        ax.xaxis.set_major_formatter("{x:g}")
-        ax.yaxis.set_major_formatter("{x:.3g}")
-        ax.set_xlim(self.x[0], self.x[-1])
-        ax.set_xlabel("x", loc="right")
-        ax.legend(loc="upper left", bbox_to_anchor=(0.0, 0.92), frameon=False)
-        self.ax_ = ax
-        self.figure_ = ax.figure
-        return self
 
 
 class FitDisplay:
@@ -284,7 +151,7 @@ class FitDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        ax = _axes(ax)
+        ax = new_axes(ax)
         observed, outcomes = np.asarray(self.observed), np.asarray(self.outcomes)
         if len(observed) <= POINTS:
             off = np.random.default_rng(0).uniform(0.01, 0.06, len(observed))
