@@ -74,7 +74,8 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     warm_start : bool, default=False
         Whether to start from the coefficients of the last fit.
     n_jobs : int, default=None
-        Threads for large data. None means all cores, and one inside a joblib worker.
+        Threads for large data. None means what ``joblib.parallel_config`` says, or else all cores, and one inside a
+        joblib worker.
     dual, intercept_scaling, multi_class : optional
         Accepted for scikit-learn's sake; none of them changes the optimum.
 

@@ -131,18 +131,19 @@ def add_block(X: Any, scores: Any, w: Any, y: Any, weight: Any, buffers: Any, su
 
 @compiled
 def dense_rows(X: Any, by_column: bool, origin: Any, rows: Any, w: Any, sums: Any) -> float:
-    """Add the rows of a dense X to ``sums`` and return their loss.
+    """Add rows of a dense X to ``sums`` and return their loss.
 
-    ``rows = (y, weight, offset)``, of which the last two may be empty. With ``by_column`` X is the (d, n) transpose of
-    a column-major array; such blocks, and those whose columns start from an ``origin``, are copied to a buffer first.
+    ``rows = (y, weight, offset, subset)``, of which all but y may be empty. With ``by_column`` X is the (d, n)
+    transpose of a column-major array. Blocks of such an array, of a subset of the rows, and of columns that start
+    from an ``origin`` are copied to a buffer first.
     """
-    y, weight, offset = rows
-    n, d = (X.shape[1], X.shape[0]) if by_column else X.shape
+    y, weight, offset, subset = rows
+    n, d = y.size, w.size - 1
     size = max(8, min(BLOCK_ROWS, BLOCK_VALUES // max(d, 1)))
     terms = np.empty((4, size))
     power_bits = terms[3].view(np.int64)
     scores = np.empty(size)
-    copied = np.empty((size, d) if by_column or origin.size else (0, d))
+    copied = np.empty((size, d) if by_column or origin.size or subset.size else (0, d))
     loss = 0.0
     for start in range(0, n, size):
         stop = min(start + size, n)
@@ -155,11 +156,12 @@ def dense_rows(X: Any, by_column: bool, origin: Any, rows: Any, w: Any, sums: An
             if by_column:
                 for j in range(d):
                     for i in range(m):
-                        copied[i, j] = X[j, start + i]
+                        copied[i, j] = X[j, subset[start + i] if subset.size else start + i]
             else:
                 for i in range(m):
+                    row = subset[start + i] if subset.size else start + i
                     for j in range(d):
-                        copied[i, j] = X[start + i, j]
+                        copied[i, j] = X[row, j]
             if origin.size:
                 for i in range(m):
                     for j in range(d):
@@ -172,9 +174,9 @@ def dense_rows(X: Any, by_column: bool, origin: Any, rows: Any, w: Any, sums: An
 
 @compiled
 def sparse_rows(X: Any, rows: Any, w: Any, sums: Any) -> float:
-    """Add the rows of a CSR matrix ``X = (data, indices, indptr)`` to ``sums`` and return their loss."""
+    """Add rows of a CSR matrix ``X = (data, indices, indptr)`` to ``sums`` and return their loss."""
     data, indices, indptr = X
-    y, weight, offset = rows
+    y, weight, offset, subset = rows
     gradient, diagonal, cross = sums
     n, d = y.size, w.size - 1
     terms = np.empty((4, BLOCK_ROWS))
@@ -184,21 +186,23 @@ def sparse_rows(X: Any, rows: Any, w: Any, sums: Any) -> float:
     for start in range(0, n, BLOCK_ROWS):
         stop = min(start + BLOCK_ROWS, n)
         for i in range(start, stop):
+            row = subset[i] if subset.size else i
             z = w[d] + (offset[i] if offset.size else 0.0)
-            for entry in range(indptr[i], indptr[i + 1]):
+            for entry in range(indptr[row], indptr[row + 1]):
                 z += data[entry] * w[indices[entry]]
             scores[i - start] = z
         block_weight = weight[start:stop] if weight.size else weight
         sigmoid_terms(scores[: stop - start], y[start:stop], block_weight, terms, power_bits)
         for i in range(start, stop):
+            row = subset[i] if subset.size else i
             residual, curvature = terms[1, i - start], terms[2, i - start]
             loss += terms[0, i - start]
             gradient[d] += residual
-            for entry in range(indptr[i], indptr[i + 1]):
+            for entry in range(indptr[row], indptr[row + 1]):
                 gradient[indices[entry]] += residual * data[entry]
             if diagonal.size:
                 diagonal[d] += curvature
-                for entry in range(indptr[i], indptr[i + 1]):
+                for entry in range(indptr[row], indptr[row + 1]):
                     part = curvature * data[entry]
                     cross[indices[entry]] += part
                     diagonal[indices[entry]] += part * data[entry]
@@ -211,7 +215,8 @@ def block_sums(block: Block, W: Array, kind: CurvatureKind) -> Sums:
     gradient = np.zeros(d + 1)
     diagonal, cross = np.zeros((2, d + 1 if kind == "diagonal" else 0))
     sums = (gradient, diagonal, cross)
-    rows = (fixed(block.y), fixed(block.weight), fixed(block.offset))
+    subset = np.empty(0, dtype=np.int64) if block.subset is None else block.subset
+    rows = (fixed(block.y), fixed(block.weight), fixed(block.offset), fixed(subset))
     w = fixed(np.ascontiguousarray(W[:, 0]))
     if is_sparse(block.X):
         parts = (fixed(block.X.data), fixed(block.X.indices), fixed(block.X.indptr))

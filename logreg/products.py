@@ -22,25 +22,34 @@ ONE_THREAD = 262_144  # multiplications up to which OpenBLAS computes a product 
 class Block(NamedTuple):
     """Some rows: what every kernel is given.
 
-    X is a dense array or a CSR/CSC matrix of shape (n, d); y holds 0 and 1; weight and offset are None where they
-    are 1 and 0; columns of a dense X are read as ``X - origin``, unless origin is None.
+    X is a dense array or a CSR/CSC matrix with d columns; y holds 0 and 1, one a row; weight and offset are None where
+    they are 1 and 0; subset says which rows of X are meant, unless it is None: all; columns of a dense X are read as
+    ``X - origin``, unless origin is None.
     """
 
     X: Any
     y: np.ndarray
     weight: Array | None = None
     offset: Array | None = None
+    subset: np.ndarray | None = None
     origin: Array | None = None
 
     def rows(self, start: int, stop: int) -> Block:
-        """Return the rows from start to stop: views for dense X, small copies for sparse."""
+        """Return the rows from start to stop: views, but for sparse X without a subset, of which it is a copy."""
+        part = slice(start, stop)
         return Block(
-            self.X[start:stop],
-            self.y[start:stop],
-            None if self.weight is None else self.weight[start:stop],
-            None if self.offset is None else self.offset[start:stop],
+            self.X[part] if self.subset is None else self.X,
+            self.y[part],
+            None if self.weight is None else self.weight[part],
+            None if self.offset is None else self.offset[part],
+            None if self.subset is None else self.subset[part],
             self.origin,
         )
+
+    def values(self) -> Any:
+        """Return the numbers in these rows: X itself where it can be, else a copy."""
+        X = self.X if self.subset is None else self.X[self.subset]
+        return X if self.origin is None else X - self.origin
 
 
 def is_sparse(X: Any) -> bool:
@@ -53,8 +62,8 @@ def pieces(block: Block, n_models: int) -> Iterator[Block]:
 
     A CSC matrix stays whole: its columns are long, and rows cut out of it would be copies of all of them.
     """
-    n, d = block.X.shape
-    stored = block.X.nnz / max(n, 1) if is_sparse(block.X) else d
+    n = len(block.y)
+    stored = block.X.nnz / max(block.X.shape[0], 1) if is_sparse(block.X) else block.X.shape[1]
     size = max(16, int(VALUES_AT_ONCE / max(stored, n_models, 1)))
     if size >= n or (is_sparse(block.X) and block.X.format == "csc"):
         yield block
@@ -82,7 +91,7 @@ def block_sums(block: Block, W: Array, kind: CurvatureKind) -> Sums:
     """
     total = Sums.zeros(W.shape[0] - 1, W.shape[1], kind)
     for piece in pieces(block, W.shape[1]):
-        X = piece.X if piece.origin is None else piece.X - piece.origin
+        X = piece.values()
         scores = X @ W[:-1] + W[-1]
         if piece.offset is not None:
             scores += piece.offset[:, None]

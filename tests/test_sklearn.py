@@ -216,7 +216,7 @@ RIDGE = [
     {"multi_class": "auto"},
     {"multi_class": "deprecated"},
     {"random_state": 3},
-    {"random_state": np.random.RandomState(3)},
+    pytest.param({"random_state": np.random.RandomState(3)}, id="a RandomState"),
     {"n_jobs": 2},
     {"n_jobs": -1},
     {"C": np.float32(0.5)},
@@ -400,6 +400,7 @@ class Recorder:
         self.stop_after = stop_after
         self.told = []
         self.estimators = []
+        self.metadata = []
         self.predictions = []
 
     def names(self):
@@ -414,9 +415,10 @@ class Recorder:
     def on_fit_task_begin(self, estimator, context):
         self.told.append(("begin", context.task_name))
 
-    def on_fit_task_end(self, estimator, context, *, X, fitted_estimator):
+    def on_fit_task_end(self, estimator, context, *, X, metadata, fitted_estimator):
         self.told.append(("end", context.task_name))
         self.estimators.append(estimator)
+        self.metadata.append(metadata)
         self.predictions.append(fitted_estimator.predict_proba(X)[:, 1])
         return self.names().count("end pass") >= self.stop_after
 
@@ -444,6 +446,15 @@ def test_the_fitted_estimator_of_a_pass_predicts_as_if_the_fit_had_stopped_there
     assert_array_equal(recorder.predictions[-1], clf.predict_proba(X)[:, 1])
     losses = [log_loss(data.y, probability) for probability in recorder.predictions[:-1]]
     assert losses == sorted(losses, reverse=True)
+
+
+def test_callbacks_are_told_the_sample_weights_where_there_are_some(data):
+    recorder = Recorder()
+    clf = LogisticRegression().set_callbacks(recorder).fit(data.X, data.y)
+    assert recorder.metadata == [None] * (clf.n_passes_ + 1)
+    clf.fit(data.X, data.y, sample_weight=data.weight)
+    assert recorder.metadata[-1].keys() == {"sample_weight"}
+    assert recorder.metadata[-1]["sample_weight"] is data.weight
 
 
 @pytest.mark.parametrize("n_passes", [1, 2])

@@ -295,7 +295,7 @@ def test_a_message_is_one_sentence_in_plain_words(case):
 def test_a_bad_value_is_found_far_down_a_long_table(store):
     table = np.tile(X, (200, 1))
     table[9_000, 2], table[11_000, 0] = np.inf, np.nan
-    with pytest.raises(ValueError, match="^Input X contains infinity, first in column 2, row 9000;"):
+    with pytest.raises(ValueError, match=r"^Input X contains infinity, first in column 2, row 9000;"):
         LogisticRegression().fit(store(table), np.tile(Y, 200))
 
 

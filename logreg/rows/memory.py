@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
+from concurrent.futures import Executor, ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from logreg.products import Block, block_sums, is_sparse
 from logreg.rows.base import Rows
 from logreg.sums import Array, CurvatureKind, Sums
 
+RARE = 0.25  # share of a sample that a rarer class gets
 COMPILED_FROM = 1_000_000  # stored values; below, importing and loading compiled kernels costs more than it saves
 FAR_FROM_ZERO = 1_000.0  # |mean| / sd from which a column is read relative to one of its values
 
@@ -35,6 +34,10 @@ class MemoryRows(Rows):
     origin : ndarray of shape (d,), None or "auto"
         What is subtracted from the columns as they are read. "auto" picks a value of the column itself for each
         column that lies far from zero relative to its spread, where sums of products would cancel.
+    subset : ndarray of int, default=None
+        Which rows of X these are, one for each entry of y; None means all.
+    executor : Executor, default=None
+        Threads that another source holds already.
     """
 
     def __init__(
@@ -46,14 +49,17 @@ class MemoryRows(Rows):
         *,
         n_threads: int = 1,
         origin: Array | str | None = "auto",
+        subset: np.ndarray | None = None,
+        executor: Executor | None = None,
     ) -> None:
-        self.X, self.y, self.weight, self.offset = X, y, weight, offset
-        self.n_rows, self.n_columns = X.shape
-        stored = X.nnz if is_sparse(X) else X.size
-        self.compiled = stored >= COMPILED_FROM and not (is_sparse(X) and X.format == "csc")
+        self.X, self.y, self.weight, self.offset, self.subset = X, y, weight, offset, subset
+        self.n_rows, self.n_columns = len(y), X.shape[1]
+        stored = X.nnz / max(X.shape[0], 1) if is_sparse(X) else self.n_columns
+        self.compiled = stored * self.n_rows >= COMPILED_FROM and not (is_sparse(X) and X.format == "csc")
         self.n_threads = n_threads if self.compiled else 1
         self.origin = far_origin(X) if isinstance(origin, str) else origin
-        if self.n_threads > 1:
+        self.executor = executor
+        if self.n_threads > 1 and executor is None:
             self.executor = ThreadPoolExecutor(self.n_threads, thread_name_prefix="logreg")
         if weight is None:
             self.positive_fraction, self.smallest_weight = float(y.mean()), 1.0
@@ -63,14 +69,14 @@ class MemoryRows(Rows):
 
     def chunks(self) -> Iterable[Block]:
         """Return one block a thread: equal ranges of rows."""
-        whole = Block(self.X, self.y, self.weight, self.offset, self.origin)
+        whole = Block(self.X, self.y, self.weight, self.offset, self.subset, self.origin)
         if self.n_threads == 1:
             return [whole]
         ends = np.linspace(0, self.n_rows, self.n_threads + 1).astype(int)
         return [self._range(whole, start, stop) for start, stop in pairwise(ends.tolist())]
 
     def _range(self, whole: Block, start: int, stop: int) -> Block:
-        if not is_sparse(self.X):
+        if self.subset is not None or not is_sparse(self.X):
             return whole.rows(start, stop)
         first, last = self.X.indptr[start], self.X.indptr[stop]  # a view, where slicing a CSR matrix copies
         part = type(self.X)((stop - start, self.n_columns), dtype=self.X.dtype)
@@ -99,33 +105,53 @@ class MemoryRows(Rows):
             return W
         return np.vstack([W[:-1], W[-1:] + sign * (self.origin @ W[:-1])])
 
-    @cached_property
-    def _members(self) -> tuple[np.ndarray, np.ndarray]:
-        counts = np.ones(self.n_rows, bool) if self.weight is None else self.weight > 0
-        return np.flatnonzero(counts & (self.y == 0)), np.flatnonzero(counts & (self.y == 1))
-
     def sample(self, n_rows: int, seed: int) -> MemoryRows:
-        """Draw rows of both classes without replacement, at least a quarter of them from either where it has them."""
+        """Draw one row from each of ``n_rows`` equal stretches of the rows that count, without copying X.
+
+        Where one class is rarer than a quarter, a quarter is drawn from it, as far as it goes.
+        """
         if n_rows >= self.n_rows:
             return self
         random = np.random.default_rng(seed)
-        sizes = np.array([len(rows) for rows in self._members])
-        drawn = np.maximum(n_rows * sizes // max(sizes.sum(), 1), n_rows // 4)
-        drawn = np.minimum(drawn, sizes)
-        chosen = [
-            random.choice(rows, size, replace=False, shuffle=False)
-            for rows, size in zip(self._members, drawn, strict=True)
-        ]
-        share = np.concatenate([np.full(m, n / max(m, 1)) for n, m in zip(sizes, drawn, strict=True)])
-        rows = np.concatenate(chosen)
-        order = np.argsort(rows)
-        rows, weight = rows[order], share[order]
-        if self.weight is not None:
-            weight = weight * self.weight[rows]
-        weight *= len(rows) / weight.sum()
-        offset = None if self.offset is None else self.offset[rows]
-        X = sparse.csr_matrix(self.X[rows]) if is_sparse(self.X) else self.X[rows]
-        return MemoryRows(X, self.y[rows], weight, offset, n_threads=1, origin=self.origin)
+        counted = None if self.weight is None or self.weight.all() else np.flatnonzero(self.weight)
+        drawn = spread(self.n_rows if counted is None else len(counted), n_rows, random)
+        index = drawn if counted is None else counted[drawn]
+        is_rare = self.y[index] == (self.positive_fraction < 0.5)
+        share = np.ones(len(index))
+        if is_rare.mean() < RARE:
+            rare = np.flatnonzero(self.y == (self.positive_fraction < 0.5))
+            rare = rare if self.weight is None else rare[self.weight[rare] > 0]
+            chosen = rare[spread(len(rare), int(RARE * n_rows), random)]
+            index = np.concatenate([index[~is_rare], chosen])
+            n_common = self.n_rows if counted is None else len(counted)
+            share = np.repeat(
+                [(n_common - len(rare)) / max(np.sum(~is_rare), 1), len(rare) / len(chosen)],
+                [np.sum(~is_rare), len(chosen)],
+            )
+            order = np.argsort(index)
+            index, share = index[order], share[order]
+        weight = share if self.weight is None else share * self.weight[index]
+        weight *= len(index) / weight.sum()
+        X, subset = self.X, index if self.subset is None else self.subset[index]
+        if is_sparse(X) and X.format == "csc":  # rows of which are costly to pick again and again
+            X, subset = X[subset].tocsr(), None
+        return MemoryRows(
+            X,
+            self.y[index],
+            weight,
+            None if self.offset is None else self.offset[index],
+            n_threads=self.n_threads,
+            origin=self.origin,
+            subset=subset,
+            executor=self.executor,
+        )
+
+
+def spread(n: int, n_drawn: int, random: np.random.Generator) -> np.ndarray:
+    """Return one number at random from each of ``n_drawn`` equal stretches of 0 ... n - 1, all of them if n is less."""
+    if n_drawn >= n:
+        return np.arange(n)
+    return np.floor((np.arange(n_drawn) + random.random(n_drawn)) * (n / n_drawn)).astype(np.int64)
 
 
 def far_origin(X: Any) -> Array | None:
