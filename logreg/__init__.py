@@ -4,9 +4,10 @@ z = x . w + b        p = sigmoid(z)        loss = softplus(z) - y*z        dloss
 """
 
 from logreg import datasets, sigmoid
-from logreg.estimator import CollinearityWarning, LogisticRegression
+from logreg.estimator import LogisticRegression
 from logreg.loss import log_loss
 from logreg.plots import FitDisplay, SigmoidDisplay
+from logreg.report import CollinearityWarning
 from logreg.sigmoid import arctan, log_sigmoid, logistic, logit, softplus, tanh
 
 __version__ = "0.1.0"

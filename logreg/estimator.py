@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import copy
-import itertools
-import warnings
-from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.callback import CallbackContext, CallbackSupportMixin, with_callbacks
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.metrics import accuracy_score
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -22,18 +19,14 @@ from logreg.loss import Array
 from logreg.penalty import Ridge
 from logreg.plan import fit as fit_rows
 from logreg.products import scores_of
-from logreg.rank import Redundancy
+from logreg.report import Reporter, warn_of
 from logreg.rows import MemoryRows
 from logreg.sigmoid import log_sigmoid, logistic
 from logreg.solve import NonFiniteSumsError, Solution
-from logreg.stop import Limits, Pass, Status
+from logreg.stop import Limits, Pass
 from logreg.threads import n_threads
 
 STRONGEST = 1e300  # penalty that leaves room for products
-
-
-class CollinearityWarning(UserWarning):
-    """Some columns repeat others, and without a penalty nothing says how to share their effect."""
 
 
 class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
@@ -208,7 +201,6 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         fitted.classes_ = problem.classes
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         told = {"estimator": self, "X": X, "y": y, "metadata": metadata}
-        state = {"feature_names_in_": None} | vars(fitted)  # what callbacks need for predictions, besides coefficients
         context.call_on_fit_task_begin(**told)
         origin = "auto" if self.fit_intercept else None  # without an intercept zero is where it is
         try:
@@ -220,11 +212,15 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 n_threads=n_threads(self.n_jobs),
                 origin=origin,
             ) as rows:
+
+                def state(W: Array) -> dict[str, Any]:
+                    return fitted._fitted_state() | as_attributes(rows.in_user_units(W))
+
                 solution, redundancy, fitted.solver_ = fit_rows(
                     rows,
                     Ridge(np.array([min(strength / problem.total_weight, STRONGEST)])),
                     solver,
-                    Limits(self.tol, self.max_iter, self._reporter(rows, context, told, state)),
+                    Limits(self.tol, self.max_iter, Reporter(context, told, state, self.verbose)),
                     intercept=self.fit_intercept,
                     seed=self._seed(),
                     start=self._warm_coefficients(rows),
@@ -232,8 +228,10 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         except NonFiniteSumsError:
             raise validate.explain_not_finite(problem.X, fitted._column_names()) from None
         fitted._set_solution(rows.in_user_units(solution.coefficients), solution)
-        context.call_on_fit_task_end(**told, reconstruction_attributes=state | vars(fitted))
-        fitted._warn(solution, redundancy)  # where warnings are errors, it is the last thing that can stop the fit
+        context.call_on_fit_task_end(**told, reconstruction_attributes=fitted._fitted_state())
+        warn_of(
+            solution, redundancy, fitted._column_names()
+        )  # where warnings are errors, it is the last thing that can stop the fit
         self.__dict__ = fitted.__dict__
         return self
 
@@ -274,6 +272,12 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         scores = self.decision_function(X, offset)
         return np.column_stack([log_sigmoid(-scores), log_sigmoid(scores)])
 
+    def score(
+        self, X: Any, y: Any, sample_weight: ArrayLike | None = None, *, offset: ArrayLike | None = None
+    ) -> float:
+        """Return the accuracy: the weighted share of rows whose more probable class is theirs."""
+        return float(accuracy_score(y, self.predict(X, offset), sample_weight=sample_weight))
+
     def coef_frame(self) -> pd.DataFrame:
         """Return the coefficients as a table with the columns ``term`` and ``estimate``; the intercept comes first."""
         check_is_fitted(self)
@@ -295,6 +299,10 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
         return sigmoid_unit(self.coef_, self.intercept_)
 
+    def _fitted_state(self) -> dict[str, Any]:
+        # For callbacks, which put it over the attributes of an earlier fit; names of that must not shine through.
+        return {"feature_names_in_": None} | vars(self)
+
     def _column_names(self) -> np.ndarray | None:
         return getattr(self, "feature_names_in_", None)
 
@@ -309,30 +317,6 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         W = np.append(self.coef_, self.intercept_ * self.fit_intercept)[:, None]
         return rows.from_user_units(W)
 
-    def _reporter(
-        self, rows: MemoryRows, context: CallbackContext, told: dict[str, Any], state: dict[str, Any]
-    ) -> Callable[[Array, Pass], bool]:
-        """Return what tells callbacks, and with ``verbose`` the terminal, of each pass."""
-        count = itertools.count(1)
-
-        def on_pass(W: Array, found: Pass) -> bool:
-            number = next(count)
-            if self.verbose:
-                rejected = "" if found.accepted[0] else " (rejected)"
-                print(
-                    f"pass {number}: objective {found.objective[0]:.10g}, {found.decrement[0]:.2g} standard errors "
-                    f"from the optimum, step {found.step[0]:.2g}{rejected}"
-                )
-            task = context.subcontext(task_name="pass")
-            task.call_on_fit_task_begin(**told)
-            return bool(
-                task.call_on_fit_task_end(
-                    **told, reconstruction_attributes=lambda: state | as_attributes(rows.in_user_units(W))
-                )
-            )
-
-        return on_pass
-
     def _set_solution(self, W: Array, solution: Solution) -> None:
         last = solution.history[-1]
         self.__dict__.update(as_attributes(W))
@@ -344,31 +328,6 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.history_ = {
             field: np.array([getattr(found, field)[0] for found in solution.history]) for field in Pass._fields
         }
-
-    def _warn(self, solution: Solution, redundancy: Redundancy | None) -> None:
-        names = self._column_names()
-        if redundancy is not None and redundancy.columns.any():
-            warnings.warn(
-                f"Columns {validate.column_names(np.flatnonzero(redundancy.columns), names)} are constant or repeat "
-                "combinations of other columns, so without a penalty their coefficients are not determined; the "
-                "solution of minimum norm in standardised units is returned. Drop them or use a penalty.",
-                CollinearityWarning,
-                stacklevel=4,
-            )
-        status = solution.status[0]
-        if status in (Status.SEPARATED, Status.OUT_OF_PASSES):
-            unfinished = solution.unfinished[:, 0]
-            farthest = np.argsort(-unfinished, kind="stable")[:3]
-            farthest = farthest[unfinished[farthest] >= 0.1 * unfinished.max()]
-            warnings.warn(
-                status.value.format(
-                    columns=validate.column_names(farthest, names),
-                    decrement=self.decrement_,
-                    max_iter=self.max_iter,
-                ),
-                ConvergenceWarning,
-                stacklevel=4,
-            )
 
     def __sklearn_tags__(self) -> Tags:
         """Declare a binary classifier that takes sparse X."""

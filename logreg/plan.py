@@ -95,8 +95,9 @@ def confirm(rows: Rows, penalty: Ridge, solution: Solution, limits: Limits, inte
     separated = here.unit**2 * SATURATED * average > at_null.unit**2
     if not separated.any():
         return solution
+    left = replace(limits, max_iter=limits.max_iter - len(solution.history))
     descent = Descent(FullCurvature(W.shape[1]))
-    newton = solve(rows, penalty, W, descent, limits, intercept=intercept, scale=at_null)
+    newton = solve(rows, penalty, W, descent, left, intercept=intercept, scale=at_null)
     return replace(newton, history=solution.history + newton.history)
 
 
@@ -119,14 +120,15 @@ def fit(
     null = null_coefficients(rows, n_models, intercept)
     if start is not None:
         # A start worse than no model at all (other data, other units) only misleads.
-        worse = rows.sums(start).loss > rows.sums(null).loss
-        start = np.where(worse, null, start)
+        better = rows.sums(start).loss <= rows.sums(null).loss
+        start = np.where(better, start, null)
     else:
         start = start_on_samples(rows, penalty, solver, intercept, seed)
     preconditioner = choose(rows, n_models, solver, seed)
     solution = solve(rows, penalty, start, Descent(preconditioner), limits, intercept=intercept)
     redundancy = None
-    if penalty.free.any() and preconditioner.name not in ("newton", "diagonal"):
+    unsure = penalty.free.any() and preconditioner.name not in ("newton", "diagonal")
+    if unsure and all(status.is_optimum for status in solution.status) and len(solution.history) < limits.max_iter:
         solution = confirm(rows, penalty, solution, limits, intercept)
     if solution.deficient and penalty.free.any():
         redundancy = minimum_norm(rows.sums(np.zeros_like(null[:, :1]), "full"), solution.coefficients, intercept)

@@ -30,7 +30,7 @@ class Status(Enum):
         "C=1.0, or leave such columns out."
     )
     OUT_OF_PASSES = (
-        "After max_iter={max_iter} passes the coefficients are still {decrement:.2g} standard errors from the "
+        "After max_iter={n_passes} passes the coefficients are still {decrement:.2g} standard errors from the "
         "optimum, farthest for {columns}; raise max_iter, or use a stronger penalty (a smaller C)."
     )
     STOPPED = "stopped by a callback"

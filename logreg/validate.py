@@ -293,6 +293,6 @@ def column_name(column: int, names: np.ndarray | None) -> str:
 
 
 def column_names(columns: np.ndarray, names: np.ndarray | None, most: int = 5) -> str:
-    """Return the names of some columns for a sentence, at most so many."""
-    shown = ", ".join(column_name(int(column), names) for column in columns[:most])
+    """Return the names of some columns for a sentence, at most so many; x0, x1, ... where they have none."""
+    shown = ", ".join(f"x{j}" if names is None else repr(names[j]) for j in columns[:most].tolist())
     return f"{shown} and {len(columns) - most} more" if len(columns) > most else shown

@@ -40,6 +40,7 @@ SPARSE = {
 STORAGES = DENSE | SPARSE
 EVERY_STORAGE = pytest.mark.parametrize("store", STORAGES.values(), ids=STORAGES)
 EVERY_DTYPE = pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
+OPTIONS = ("weight", "offset", "subset", "origin")
 EVERY_KIND = pytest.mark.parametrize("kind", ["none", "diagonal"])
 
 
@@ -49,14 +50,27 @@ def compiled_whatever_the_size(monkeypatch):
 
 
 def make_block(n, d, seed=0):
+    """Return a block whose rows are a subset of 2 n rows, some of them twice."""
     random = np.random.default_rng(seed)
-    X = random.standard_normal((n, d)) * (random.random((n, d)) < 0.6)
-    y = random.integers(0, 2, n).astype(np.int8)
-    return Block(X.astype(np.float32), y, random.random(n), random.standard_normal(n), random.standard_normal(d))
+    X = random.standard_normal((2 * n, d)) * (random.random((2 * n, d)) < 0.6)
+    return Block(
+        X.astype(np.float32),
+        random.integers(0, 2, n).astype(np.int8),
+        random.random(n),
+        random.standard_normal(n),
+        np.sort(random.integers(0, 2 * n, n)),
+        random.standard_normal(d),
+    )
+
+
+def with_all_rows(block, chosen=True):
+    """Return a block of as many rows of which none is left out, if that is chosen."""
+    return block._replace(X=block.X[: len(block.y)], subset=None) if chosen else block
 
 
 def compiled_sums(block, w, kind, n_threads=1):
-    rows = MemoryRows(block.X, block.y, block.weight, block.offset, n_threads=n_threads, origin=block.origin)
+    X, y, weight, offset, subset, origin = block
+    rows = MemoryRows(X, y, weight, offset, n_threads=n_threads, origin=origin, subset=subset)
     assert rows.compiled
     with rows:
         return rows.sums(w, kind)
@@ -74,9 +88,10 @@ def assert_agree(ours, theirs, tolerance=1e-12):
 @EVERY_STORAGE
 @EVERY_DTYPE
 @EVERY_KIND
-@pytest.mark.parametrize("left_out", [(), ("weight",), ("offset",), ("origin",), ("weight", "offset", "origin")])
+@pytest.mark.parametrize("left_out", [(), ("weight",), ("offset",), ("subset",), ("origin",), OPTIONS])
 def test_every_layout_and_option_gives_the_sums_of_matrix_products(store, dtype, kind, left_out):
-    block = make_block(n=2 * kernels.BLOCK_ROWS + 7, d=5)._replace(**dict.fromkeys(left_out))
+    block = with_all_rows(make_block(n=2 * kernels.BLOCK_ROWS + 7, d=5), "subset" in left_out)
+    block = block._replace(**dict.fromkeys(left_out))
     if any(store is sparse_store for sparse_store in SPARSE.values()):
         block = block._replace(origin=None)  # sparse columns start from zero always
     w = np.random.default_rng(1).standard_normal((6, 1))
@@ -87,12 +102,27 @@ def test_every_layout_and_option_gives_the_sums_of_matrix_products(store, dtype,
 @pytest.mark.parametrize("store", [np.ascontiguousarray, np.asfortranarray, sparse.csr_matrix], ids=["C", "F", "CSR"])
 @pytest.mark.parametrize("n", [1, 2, 3, 5, kernels.BLOCK_ROWS - 1, kernels.BLOCK_ROWS, kernels.BLOCK_ROWS + 1])
 @pytest.mark.parametrize("d", [1, 2, 2_000])
-def test_every_shape_gives_the_sums_of_matrix_products(store, n, d):
-    block = make_block(n, d)._replace(origin=None)
+@pytest.mark.parametrize("all_rows", [True, False])
+def test_every_shape_gives_the_sums_of_matrix_products(store, n, d, all_rows):
+    block = with_all_rows(make_block(n, d), all_rows)._replace(origin=None)
     w = np.random.default_rng(1).standard_normal((d + 1, 1)) / d**0.5
     stored = block._replace(X=store(block.X.astype(np.float64)))
     for threads in (1, 2, 3):  # of which some get no row where there are fewer rows than threads
         assert_agree(compiled_sums(stored, w, "diagonal", threads), block_sums(stored, w, "diagonal"))
+
+
+@EVERY_STORAGE
+@EVERY_KIND
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_rows_outside_a_subset_are_not_read(store, kind, n_threads):
+    block = with_all_rows(make_block(n=300, d=5))._replace(origin=None)
+    subset = np.sort(2 * np.random.default_rng(4).permutation(300))
+    X = np.full((600, 5), np.nan, dtype=np.float32)
+    X[subset] = block.X
+    w = np.random.default_rng(1).standard_normal((6, 1))
+    assert_agree(
+        compiled_sums(block._replace(X=store(X), subset=subset), w, kind, n_threads), block_sums(block, w, kind)
+    )
 
 
 @pytest.mark.parametrize("store", [np.ascontiguousarray, sparse.csr_matrix], ids=["C", "CSR"])
@@ -122,7 +152,7 @@ def test_scores_of_800_give_the_sums_of_matrix_products(store, kind):
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("row", [0, 129])
 def test_one_value_that_is_no_number_shows_in_the_sums(store, dtype, kind, value, row):
-    X = make_block(n=130, d=5).X.astype(dtype)
+    X = make_block(n=65, d=5).X.astype(dtype)
     X[row, 3] = value
     for outcome in (0, 1):
         for coefficient in (-2.0, 0.0, 2.0):

@@ -10,11 +10,19 @@ from logreg import products
 from logreg.products import Block, block_sums, pieces, scores_of
 
 N, D, K = 150, 4, 3
+
+
+def read_only(X):
+    X = X.copy()
+    X.flags.writeable = False
+    return X
+
+
 STORAGES = {
     "C-order": np.ascontiguousarray,
     "F-order": np.asfortranarray,
     "strided": lambda X: np.repeat(X, 2, axis=1)[:, ::2],
-    "read-only": lambda X: read_only(X),
+    "read-only": read_only,
     "CSR": sparse.csr_matrix,
     "CSR array": sparse.csr_array,
     "CSC": sparse.csc_matrix,
@@ -24,20 +32,14 @@ EVERY_STORAGE = pytest.mark.parametrize("store", STORAGES.values(), ids=STORAGES
 EVERY_KIND = pytest.mark.parametrize("kind", ["none", "diagonal", "full"])
 
 
-def read_only(X):
-    X = X.copy()
-    X.flags.writeable = False
-    return X
-
-
-def make_block(store=np.ascontiguousarray, dtype=np.float64, seed=0, n=N, d=D):
-    random = np.random.default_rng(seed)
-    X = random.standard_normal((n, d)) * (random.random((n, d)) < 0.6)
+def make_block(store=np.ascontiguousarray, dtype=np.float64):
+    random = np.random.default_rng(0)
+    X = random.standard_normal((N, D)) * (random.random((N, D)) < 0.6)
     return Block(
         store(X.astype(dtype)),
-        random.integers(0, 2, n).astype(np.int8),
-        random.random(n) * (random.random(n) < 0.9),
-        random.standard_normal(n),
+        random.integers(0, 2, N).astype(np.int8),
+        random.random(N) * (random.random(N) < 0.9),
+        random.standard_normal(N),
     )
 
 
@@ -77,6 +79,23 @@ def test_sums_are_those_of_the_definition(store, kind, dtype, left_out):
         np.testing.assert_allclose(rows, curvature[:, -1], rtol=1e-12, atol=1e-12)
     for part in (sums.loss, sums.gradient, sums.curvature):
         assert part is None or part.dtype == np.float64
+
+
+@EVERY_STORAGE
+@EVERY_KIND
+@pytest.mark.parametrize("at_once", [70, 10**9])
+def test_rows_outside_a_subset_are_not_read(store, kind, at_once, monkeypatch):
+    monkeypatch.setattr(products, "VALUES_AT_ONCE", at_once)
+    block, W = make_block(), make_coefficients()
+    subset = 2 * np.random.default_rng(2).permutation(N)
+    X = np.full((2 * N, D), np.nan)
+    X[subset] = block.X
+    sums, plain = block_sums(block._replace(X=store(X), subset=subset), W, kind), block_sums(block, W, kind)
+    np.testing.assert_allclose(sums.weight, plain.weight, rtol=1e-14)
+    np.testing.assert_allclose(sums.loss, plain.loss, rtol=1e-13)
+    np.testing.assert_allclose(sums.gradient, plain.gradient, rtol=1e-12, atol=1e-12)
+    if kind != "none":
+        np.testing.assert_allclose(sums.curvature, plain.curvature, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("store", [np.ascontiguousarray, np.asfortranarray])
@@ -191,10 +210,12 @@ def peak_of_allocations(block, kind, n_models):
 
 @pytest.mark.parametrize("make", FORTY_MEGABYTES.values(), ids=FORTY_MEGABYTES)
 @pytest.mark.parametrize(("kind", "n_models"), [("diagonal", 1), ("none", 5), ("full", 1)])
-def test_what_a_pass_allocates_is_small_and_does_not_grow_with_the_rows(make, kind, n_models):
+@pytest.mark.parametrize("subset", [False, True])
+def test_what_a_pass_allocates_is_small_and_does_not_grow_with_the_rows(make, kind, n_models, subset):
     X = make()
     n, d = X.shape
     block = Block(X, np.ones(n, dtype=np.int8), np.ones(n), origin=None if sparse.issparse(X) else np.ones(d))
+    block = block._replace(subset=np.arange(n)) if subset else block
     peak = peak_of_allocations(block, kind, n_models)
     half = peak_of_allocations(block.rows(0, n // 2), kind, n_models)
     assert peak < 5 * 8 * products.VALUES_AT_ONCE  # bytes; a quarter of X

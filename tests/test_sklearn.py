@@ -509,3 +509,24 @@ def test_the_progress_bar_of_scikit_learn_shows_the_fit_and_the_search_around_it
     bars = [line for line in capsys.readouterr().out.splitlines() if line.strip()]
     assert sum("LogisticRegression - fit" in bar for bar in bars) == 5
     assert all("100%" in bar for bar in bars)
+
+
+@pytest.mark.parametrize("max_iter", [5, 8, 10, 12, 15])
+def test_no_fit_takes_more_passes_than_max_iter_not_even_to_confirm_a_separation(max_iter):
+    random = np.random.default_rng(0)
+    X = random.standard_normal((60_000, 5))
+    y = X[:, 0] + random.standard_normal(60_000) > 0
+    X[:, 4] = (random.random(60_000) < 0.002) & y
+    clf = LogisticRegression(penalty=None, max_iter=max_iter)
+    with pytest.warns(ConvergenceWarning, match="separates the outcomes|max_iter"):
+        clf.fit(X, y)
+    assert clf.n_passes_ <= max_iter
+
+
+def test_score_takes_the_offset_that_fit_took(data):
+    clf = ours().fit(data.X, data.y, offset=data.offset)
+    right = clf.predict(data.X, data.offset) == data.y
+    assert clf.score(data.X, data.y, offset=data.offset) == right.mean()
+    weighted = clf.score(data.X, data.y, data.weight, offset=data.offset)
+    assert weighted == pytest.approx(np.average(right, weights=data.weight))
+    assert clf.score(data.X, data.y) != right.mean()

@@ -1,0 +1,113 @@
+"""Run the benchmarks: problems x peers, the pass, small fits, memory. `make bench` runs all of it.
+
+python benchmarks/run.py                                      everything; rewrites results.json, RESULTS.md, results.png
+python benchmarks/run.py --problems tall,mid                  these problems alone; the others stay as they were
+python benchmarks/run.py --problems small --peers logreg,glum --quick        a tenth of the rows; prints, writes nothing
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import report
+from measure import LONGEST_LIMIT, SHORTEST_LIMIT, measure
+from peers import BASELINE, PEERS
+from problems import PROBLEMS
+from worker import bound_to
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results.json"
+SECTIONS = ("passes", "latency", "memory")
+
+
+def main():
+    """Measure what the command line asks for."""
+    wanted = arguments()
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() and not wanted.quick else {"problems": {}}
+    stamp = {"date": datetime.date.today().isoformat(), "revision": revision()}
+    starts = {}
+    for name in wanted.problems:
+        print(name, file=sys.stderr)
+        try:
+            problem = PROBLEMS[name](0.1 if wanted.quick else 1.0)
+        except FileNotFoundError as error:
+            results["problems"][name] = stamp | {"skipped": str(error)}
+            continue
+        longest = SHORTEST_LIMIT if wanted.quick else LONGEST_LIMIT
+        results["problems"][name] = stamp | measure(problem, wanted.peers, starts, wanted.repetitions, longest)
+        reject_baseline(results["problems"][name])
+        write(results, wanted.quick)
+    for name in wanted.sections:
+        print(name, file=sys.stderr)
+        results[name] = stamp | {"rows": section(name, wanted.quick)}
+        write(results, wanted.quick)
+    if wanted.quick:
+        print(report.text(results))
+
+
+def arguments():
+    """Parse the command line; names of problems and peers are checked."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--problems", type=chosen_from(PROBLEMS), help="comma-separated, default all")
+    parser.add_argument("--peers", type=chosen_from(PEERS), default=list(PEERS), help="comma-separated, default all")
+    parser.add_argument("--sections", type=chosen_from(SECTIONS), help="comma-separated, of " + ", ".join(SECTIONS))
+    parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("--quick", action="store_true", help="a tenth of the rows; prints, writes nothing")
+    wanted = parser.parse_args()
+    everything = wanted.problems is None and wanted.sections is None
+    wanted.problems = list(PROBLEMS) if everything else wanted.problems or []
+    wanted.sections = list(SECTIONS) if everything else wanted.sections or []
+    return wanted
+
+
+def chosen_from(known):
+    """Return a parser of comma-separated names."""
+
+    def parse(text):
+        names = text.split(",")
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise argparse.ArgumentTypeError(f"{', '.join(unknown)} is not one of {', '.join(known)}")
+        return [name for name in known if name in names]
+
+    return parse
+
+
+def section(name, quick):
+    """Run one of the other measurements in a process of its own, on two cores."""
+    command = [sys.executable, str(HERE / f"{name}.py")] + ["--quick"] * quick
+    with bound_to(2):
+        return json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
+
+
+def reject_baseline(entry):
+    """Stop where the scoring accepts coefficients of zero: it would prove nothing."""
+    if "failure" not in entry["peers"].get(BASELINE, {"2": {"failure": ""}})["2"]:
+        raise AssertionError("The scoring accepts coefficients of zero, so its numbers mean nothing.")
+
+
+def revision():
+    """Return the commit that is measured, and whether the package differs from it."""
+
+    def git(*command):
+        return subprocess.run(["git", *command], cwd=HERE, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+
+    changed = git("status", "--porcelain", "--", "../logreg")
+    return git("rev-parse", "--short", "HEAD") + (" with changes" if changed else "")
+
+
+def write(results, quick):
+    """Save what is known so far, so that a run that is cut short leaves what it measured."""
+    results["machine"] = report.machine()
+    if not quick:
+        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+        report.write(results)
+
+
+if __name__ == "__main__":
+    main()

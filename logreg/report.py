@@ -1,0 +1,80 @@
+"""What a fit tells: its callbacks and the terminal pass by pass, and a warning where the answer needs one."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn.callback import CallbackContext
+from sklearn.exceptions import ConvergenceWarning
+
+from logreg.loss import Array
+from logreg.rank import Redundancy
+from logreg.solve import Solution
+from logreg.stop import Pass, Status
+from logreg.validate import column_names
+
+STACK = 4  # frames between the warning and the line of the user that calls fit
+
+
+class CollinearityWarning(UserWarning):
+    """Some columns repeat others, and without a penalty nothing says how to share their effect."""
+
+
+class Reporter:
+    """Tells scikit-learn's callbacks, and with ``verbose`` the terminal, of each pass of one model's fit.
+
+    Parameters
+    ----------
+    context : CallbackContext
+        Of the fit.
+    told : dict
+        What every hook is given: estimator, X, y and metadata.
+    state : callable
+        From coefficients (d + 1, 1) to all attributes of an estimator that predicts with them.
+    verbose : int
+    """
+
+    def __init__(
+        self, context: CallbackContext, told: dict[str, Any], state: Callable[[Array], dict[str, Any]], verbose: int
+    ) -> None:
+        self.context, self.told, self.state, self.verbose = context, told, state, verbose
+        self.n_passes = 0
+
+    def __call__(self, W: Array, found: Pass) -> bool:
+        """Tell of a pass that found this at coefficients W, and return whether a callback asks to stop."""
+        self.n_passes += 1
+        if self.verbose:
+            rejected = "" if found.accepted[0] else " (rejected)"
+            print(
+                f"pass {self.n_passes}: objective {found.objective[0]:.10g}, {found.decrement[0]:.2g} standard errors "
+                f"from the optimum, step {found.step[0]:.2g}{rejected}"
+            )
+        task = self.context.subcontext(task_name="pass")
+        task.call_on_fit_task_begin(**self.told)
+        return bool(task.call_on_fit_task_end(**self.told, reconstruction_attributes=lambda: self.state(W)))
+
+
+def warn_of(solution: Solution, redundancy: Redundancy | None, names: np.ndarray | None) -> None:
+    """Warn if the solution of one model is no optimum, or one of many."""
+    if redundancy is not None and redundancy.columns.any():
+        warnings.warn(
+            f"Columns {column_names(np.flatnonzero(redundancy.columns), names)} are constant or repeat combinations "
+            "of other columns, so without a penalty their coefficients are not determined, and the solution of minimum "
+            "norm in standardised units is returned; drop them or use a penalty.",
+            CollinearityWarning,
+            stacklevel=STACK,
+        )
+    status = solution.status[0]
+    if status in (Status.SEPARATED, Status.OUT_OF_PASSES):
+        unfinished = solution.unfinished[:, 0]
+        farthest = np.argsort(-unfinished, kind="stable")[:3]
+        farthest = farthest[unfinished[farthest] >= 0.1 * unfinished.max()]
+        sentence = status.value.format(
+            columns=column_names(farthest, names),
+            decrement=float(solution.history[-1].decrement[0]),
+            n_passes=len(solution.history),
+        )
+        warnings.warn(sentence, ConvergenceWarning, stacklevel=STACK)
