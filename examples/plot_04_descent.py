@@ -13,15 +13,17 @@ the rows, or that of all rows.
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 
 from logreg import LogisticRegression, log_loss, logistic, logit
 from logreg.datasets import load_flights
 
 # %%
-# 30,000 flights: was it late, given month, day, weekday, distance and the scheduled time of departure? That is
-# there twice, as hhmm and as the hour, nearly the same column: a long, flat valley.
+# 30,000 flights: was it late, given carrier, airport, month, day, weekday, distance and the scheduled time of
+# departure? That is there twice, as hhmm and as the hour, nearly the same column: a long, flat valley.
 X, y = load_flights()
-X, y = X.select_dtypes("number").to_numpy(dtype=float), y.to_numpy()
+X = pd.get_dummies(X.drop(columns=["dest", "tailnum"]), drop_first=True).to_numpy(dtype=float)
+y = y.to_numpy()
 n_passes = 1000
 
 

@@ -22,7 +22,7 @@ Solver = Literal["auto", "gradient-descent", "newton"]
 SAMPLED_ROWS = 20_000  # at least so many rows give the sampled curvature,
 ROWS_A_COLUMN = 40  # and at least so many for each column,
 SAMPLED_FLOPS = 4e10  # unless that costs more than this
-FULL_FLOPS = 2e9  # up to here the curvature of all rows is taken at every pass
+FULL_FLOPS = 1e7  # up to here the curvature of all rows is taken at every pass: it costs less than a pass saved
 WIDEST_MATRIX = 3_000  # columns up to which a curvature matrix is held
 SAMPLE_RIDGE = 0.1  # over sqrt(rows): penalty in a sample, in units of curvature, that leaves its rare columns finite
 SATURATED = 1e-3  # share of the average p (1 - p) below which a column's rows look separated
@@ -44,11 +44,9 @@ def choose(rows: Rows, n_models: int, solver: Solver, seed: int) -> Precondition
     n, d = rows.n_rows, rows.n_columns + 1
     if solver == "newton":
         return FullCurvature(n_models)
-    sampled = curvature_rows(d)
-    if solver == "auto" and d <= WIDEST_MATRIX and n <= sampled and 2 * n * d * d <= FULL_FLOPS:
+    if solver == "auto" and 2 * n * d * d <= FULL_FLOPS and d <= WIDEST_MATRIX:
         return FullCurvature(n_models)
-    matrix = d <= WIDEST_MATRIX
-    best = SampledCurvature(n_models, rows, sampled, seed) if matrix else Diagonal()
+    best = SampledCurvature(n_models, rows, curvature_rows(d), seed) if d <= WIDEST_MATRIX else Diagonal()
     return Identity(best) if solver == "gradient-descent" else best
 
 

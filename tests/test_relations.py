@@ -34,6 +34,7 @@ def with_long_indices(X):
 @pytest.fixture(params=SOLVERS)
 def solver(request, monkeypatch):
     if request.param == "sampled":
+        monkeypatch.setattr(plan, "FULL_FLOPS", 0)
         monkeypatch.setattr(plan, "SAMPLED_ROWS", 80)
         monkeypatch.setattr(plan, "ROWS_A_COLUMN", 10)
         monkeypatch.setattr(plan, "FIRST_SAMPLE", 60)

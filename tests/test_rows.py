@@ -105,15 +105,19 @@ def test_share_of_positives_and_smallest_weight_are_those_of_the_rows_that_count
 # The sample
 
 
+def values(rows):
+    """Return the numbers in rows as they are read."""
+    return np.concatenate([dense(block.values()) for block in rows.chunks()])
+
+
 @EVERY_STORAGE
 @pytest.mark.parametrize("weighted", [True, False])
-@pytest.mark.parametrize("size", [20, 100, 250])
+@pytest.mark.parametrize("size", [20, 100, 200])
 def test_sample_has_the_size_asked_for_and_weights_of_mean_one(store, weighted, size):
     rows = make_rows(store, weighted=weighted)
     sample = rows.sample(size, seed=3)
-    counted = N if rows.weight is None else np.count_nonzero(rows.weight)
-    assert sample.X.shape == (sample.n_rows, D)
-    assert abs(sample.n_rows - min(size, counted)) <= 2
+    assert sample.n_rows == size
+    assert len(sample.y) == len(sample.weight) == len(sample.offset) == len(values(sample)) == size
     assert sample.weight.mean() == pytest.approx(1.0)
     assert (sample.weight > 0).all()
     assert rows.sample(N, seed=3) is rows
@@ -122,19 +126,33 @@ def test_sample_has_the_size_asked_for_and_weights_of_mean_one(store, weighted, 
 
 @EVERY_STORAGE
 @pytest.mark.parametrize("weighted", [True, False])
-def test_sample_holds_rows_of_the_data_with_what_belongs_to_them_each_at_most_once(store, weighted):
-    rows = make_rows(store, weighted=weighted)
-    sample = rows.sample(100, seed=4)
-    drawn = np.searchsorted(np.sort(rows.offset), sample.offset)  # offsets tell the rows apart
-    drawn = np.argsort(rows.offset)[drawn]
-    assert len(np.unique(drawn)) == sample.n_rows
-    np.testing.assert_array_equal(dense(sample.X), dense(rows.X)[drawn])
+@pytest.mark.parametrize("share", [0.4, 0.9, 0.1])
+@pytest.mark.parametrize("size", [100, 280])
+def test_sample_holds_rows_that_count_with_what_belongs_to_them(store, weighted, share, size):
+    rows = make_rows(store, weighted=weighted, share=share)
+    sample = rows.sample(size, seed=4)
+    order = np.argsort(rows.offset)  # offsets tell the rows apart
+    drawn = order[np.searchsorted(rows.offset[order], sample.offset)]
+    assert np.bincount(drawn).max() <= 2
+    np.testing.assert_array_equal(values(sample), dense(rows.X)[drawn])
     np.testing.assert_array_equal(sample.y, rows.y[drawn])
-    if weighted:
-        assert (rows.weight[drawn] > 0).all()
-        for outcome in (0, 1):
-            ratio = (sample.weight / rows.weight[drawn])[sample.y == outcome]
-            np.testing.assert_allclose(ratio, ratio[0])
+    assert not weighted or (rows.weight[drawn] > 0).all()
+    for outcome in (0, 1):  # rows of one class share a factor
+        given = rows.weight[drawn] if weighted else np.ones(len(drawn))
+        ratio = (sample.weight / given)[sample.y == outcome]
+        np.testing.assert_allclose(ratio, ratio[0])
+
+
+@EVERY_STORAGE
+def test_sample_of_a_sample_is_a_sample(store):
+    rows = make_rows(store)
+    once = rows.sample(150, seed=1)
+    twice = once.sample(60, seed=2)
+    order = np.argsort(rows.offset)
+    drawn = order[np.searchsorted(rows.offset[order], twice.offset)]
+    assert set(twice.offset) < set(once.offset)
+    np.testing.assert_array_equal(values(twice), dense(rows.X)[drawn])
+    np.testing.assert_array_equal(twice.y, rows.y[drawn])
 
 
 def test_seed_decides_the_sample():
@@ -170,17 +188,37 @@ def test_sample_keeps_a_rare_class_and_counts_it_for_what_it_is(positives):
         assert sample.positive_fraction == pytest.approx(outcome.mean())
 
 
+@pytest.mark.parametrize("share", [0.5, 0.99])
+def test_sample_keeps_a_class_of_few_rows_and_much_weight(share):
+    n, positives = 10_000, 20
+    y = np.zeros(n, dtype=np.int8)
+    y[np.random.default_rng(6).choice(n, positives, replace=False)] = 1
+    weight = np.where(y == 1, share / positives, (1 - share) / (n - positives)) * n  # 0.5 is class_weight="balanced"
+    for outcome in (y, 1 - y):
+        sample = MemoryRows(np.zeros((n, 1)), outcome, weight).sample(1_000, seed=0)
+        assert np.bincount(sample.y).min() == positives
+        assert sample.positive_fraction == pytest.approx(share if outcome is y else 1 - share)
+
+
 @pytest.mark.parametrize("order", [1, -1])
-def test_sample_of_a_sorted_file_comes_from_all_of_it(order):
+def test_sample_of_a_sorted_file_comes_evenly_from_all_of_it(order):
     n = 10_000
     place = np.arange(n)[::order] / n
     rows = MemoryRows(place[:, None].copy(), (place > 0.5).astype(np.int8))
     for seed in range(10):
         sample = rows.sample(1_000, seed)
-        assert sample.positive_fraction == pytest.approx(rows.positive_fraction)
-        counts, _ = np.histogram(sample.X[:, 0], bins=10, range=(0, 1))
-        assert counts.min() > 60  # of 100 on average
-        assert (np.diff(order * sample.X[:, 0]) > 0).all()  # read in the order of the file
+        assert sample.positive_fraction == pytest.approx(rows.positive_fraction, abs=0.002)
+        counts, _ = np.histogram(values(sample), bins=10, range=(0, 1))
+        assert counts.tolist() == pytest.approx([100] * 10, abs=1)
+        assert (np.diff(order * values(sample)[:, 0]) >= 0).all()  # read in the order of the file
+
+
+@pytest.mark.parametrize("period", [2, 7, 100])
+def test_sample_of_a_file_with_a_rhythm_does_not_fall_into_step(period):
+    n = 10_000
+    rows = MemoryRows((np.arange(n) % period == 0).astype(float)[:, None], np.arange(n, dtype=np.int8) % 2)
+    shares = [values(rows.sample(100, seed)).mean() for seed in range(200)]
+    assert np.mean(shares) == pytest.approx(1 / period, abs=4 * np.std(shares) / 200**0.5)
 
 
 # Columns far from zero
