@@ -145,7 +145,9 @@ def real(name, share):
     """Return a frame of real data, every so many rows of it where only a share is wanted."""
     path = DATA / name
     if not path.exists():
-        raise FileNotFoundError(f"{name} is not in the folder LOGREG_BENCH_DATA; benchmarks/README.md says where it is.")
+        raise FileNotFoundError(
+            f"{name} is not in the folder LOGREG_BENCH_DATA; benchmarks/README.md says where it is."
+        )
     return pd.read_parquet(path).iloc[:: round(1 / share)].reset_index(drop=True)
 
 

@@ -10,8 +10,12 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import os
+import platform
+import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import report
@@ -29,7 +33,7 @@ def main():
     """Measure what the command line asks for."""
     wanted = arguments()
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() and not wanted.quick else {"problems": {}}
-    stamp = {"date": datetime.date.today().isoformat(), "revision": revision()}
+    stamp = {"date": datetime.date.today().isoformat(), "revision": revision(), "machine": machine()}
     starts = {}
     for name in wanted.problems:
         print(name, file=sys.stderr)
@@ -92,21 +96,36 @@ def reject_baseline(entry):
 
 
 def revision():
-    """Return the commit that is measured, and whether the package differs from it."""
+    """Return what is measured: the commit, and whether the package differs from it; outside git the version."""
 
     def git(*command):
-        return subprocess.run(["git", *command], cwd=HERE, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+        return subprocess.run(["git", *command], cwd=HERE, capture_output=True, text=True).stdout.strip()
 
-    changed = git("status", "--porcelain", "--", "../logreg")
-    return git("rev-parse", "--short", "HEAD") + (" with changes" if changed else "")
+    changed = " with changes" if git("status", "--porcelain", "--", "../logreg") else ""
+    return f"commit {git('rev-parse', '--short', 'HEAD')}{changed}" if git("rev-parse", "HEAD") else version("logreg")
+
+
+def machine():
+    """Return the processor, its cores, and the versions of what is compared."""
+    model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    packages = ("numpy", "scipy", "numba", "scikit-learn", "scikit-learn-intelex", "glum", "snapml", "statsmodels")
+    versions = ", ".join(f"{name} {version(name)}" for name in packages)
+    processor = model[1] if model else platform.processor()
+    return f"{processor}, {len(os.sched_getaffinity(0))} cores; Python {platform.python_version()}, {versions}"
 
 
 def write(results, quick):
     """Save what is known so far, so that a run that is cut short leaves what it measured."""
-    results["machine"] = report.machine()
     if not quick:
-        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+        RESULTS.write_text(as_json(results))
         report.write(results)
+
+
+def as_json(results):
+    """Return the results with four digits a number and one line a list."""
+    rounded = json.loads(json.dumps(results), parse_float=lambda digits: float(f"{float(digits):.4g}"))
+    lists = re.compile(r"\[([^][{}]*)\]")
+    return lists.sub(lambda match: "[" + " ".join(match[1].split()) + "]", json.dumps(rounded, indent=1)) + "\n"
 
 
 if __name__ == "__main__":

@@ -217,7 +217,7 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 def state(W: Array) -> dict[str, Any]:
                     return fitted._fitted_state() | as_attributes(rows.in_user_units(W))
 
-                solution, redundancy, fitted.solver_ = fit_rows(
+                solution, redundancy = fit_rows(
                     rows,
                     Ridge(np.array([min(strength / problem.total_weight, STRONGEST)])),
                     solver,
@@ -323,6 +323,7 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.__dict__.update(as_attributes(W))
         self.n_iter_ = np.array([sum(bool(found.accepted[0]) for found in solution.history) - 1], dtype=np.int32)
         self.n_passes_ = len(solution.history)
+        self.solver_ = solution.solver
         self.converged_ = bool(solution.status[0].is_optimum)
         self.decrement_ = float(last.decrement[0])
         self.objective_ = float(last.objective[0])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Literal
 
@@ -14,7 +16,7 @@ from logreg.rank import Redundancy, minimum_norm
 from logreg.rows import Rows
 from logreg.scale import Scale
 from logreg.solve import Solution, solve
-from logreg.stop import Limits
+from logreg.stop import Limits, Pass, Status
 from logreg.sums import Array
 
 Solver = Literal["auto", "gradient-descent", "newton"]
@@ -23,6 +25,8 @@ SAMPLED_ROWS = 20_000  # at least so many rows give the sampled curvature,
 ROWS_A_COLUMN = 40  # and at least so many for each column,
 SAMPLED_FLOPS = 4e10  # unless that costs more than this
 FULL_FLOPS = 1e7  # up to here the curvature of all rows is taken at every pass: it costs less than a pass saved
+FLOPS_A_VALUE = 15  # flops of a matrix product in the time that a pass takes for one number
+WORTH_TRYING = 50  # passes that a matrix costs from which on the diagonal is tried first
 WIDEST_MATRIX = 3_000  # columns up to which a curvature matrix is held
 SAMPLE_RIDGE = 0.1  # over sqrt(rows): penalty in a sample, in units of curvature, that leaves its rare columns finite
 SATURATED = 1e-3  # share of the average p (1 - p) below which a column's rows look separated
@@ -35,19 +39,32 @@ def curvature_rows(d: int) -> int:
     return max(min(max(SAMPLED_ROWS, ROWS_A_COLUMN * d), affordable), 2 * d)
 
 
-def choose(rows: Rows, n_models: int, solver: Solver, seed: int) -> Preconditioner:
-    """Return the preconditioner for rows of this shape.
+def price(rows: Rows) -> int:
+    """Return what a sampled curvature and its factor cost, in passes over the rows."""
+    d, a_row = rows.n_columns + 1, rows.n_values / rows.n_rows
+    flops = 2 * min(curvature_rows(d), rows.n_rows) * a_row**2 + d**3 / 3
+    return int(flops / (FLOPS_A_VALUE * rows.n_values + 1))
+
+
+def choose(rows: Rows, n_models: int, solver: Solver, seed: int) -> Iterator[tuple[Preconditioner, int]]:
+    """Yield the preconditioners for rows of this shape, each with the passes to give it before the next is tried.
 
     "auto" takes the curvature of all rows while that is cheap, of a sample of the rows while the matrix is, and the
-    diagonal with a limited memory for data wider than that.
+    diagonal with a limited memory for data wider than that. Where a matrix costs many passes, the diagonal is tried
+    first, for as many passes: on well-conditioned data it arrives before.
     """
     n, d = rows.n_rows, rows.n_columns + 1
-    if solver == "newton":
-        return FullCurvature(n_models)
-    if solver == "auto" and 2 * n * d * d <= FULL_FLOPS and d <= WIDEST_MATRIX:
-        return FullCurvature(n_models)
-    best = SampledCurvature(n_models, rows, curvature_rows(d), seed) if d <= WIDEST_MATRIX else Diagonal()
-    return Identity(best) if solver == "gradient-descent" else best
+    if solver == "newton" or (solver == "auto" and 2 * n * d * d <= FULL_FLOPS and d <= WIDEST_MATRIX):
+        yield FullCurvature(n_models), sys.maxsize
+        return
+    wide = d > WIDEST_MATRIX
+    if solver == "gradient-descent":
+        yield Identity(Diagonal() if wide else SampledCurvature(n_models, rows, curvature_rows(d), seed)), sys.maxsize
+        return
+    if wide or price(rows) >= WORTH_TRYING:
+        yield Diagonal(), sys.maxsize if wide else price(rows)
+    if not wide:
+        yield SampledCurvature(n_models, rows, curvature_rows(d), seed), sys.maxsize
 
 
 def null_coefficients(rows: Rows, n_models: int, intercept: bool) -> Array:
@@ -71,12 +88,27 @@ def start_on_samples(rows: Rows, penalty: Ridge, solver: Solver, intercept: bool
         null = sample.sums(null_coefficients(sample, 1, intercept), "diagonal")
         unit = Scale.from_sums(null, np.zeros(1), intercept).unit
         light = np.divide(SAMPLE_RIDGE / size**0.5, unit**2, out=np.zeros_like(unit), where=unit > 0)
-        descent = Descent(choose(sample, n_models, solver, seed))
-        found = solve(sample, penalty.plus(light), W, descent, Limits(tol=1.0), intercept=intercept)
+        found = descend(sample, penalty.plus(light), W, solver, Limits(tol=1.0), intercept, seed)
         good = np.array([status.is_optimum for status in found.status])
         W = np.where(good, found.coefficients, W)
         size *= 4
     return W
+
+
+def descend(
+    rows: Rows, penalty: Ridge, start: Array, solver: Solver, limits: Limits, intercept: bool, seed: int
+) -> Solution:
+    """Return the solution from a start, by the first preconditioner for this shape of rows that gets there."""
+    history: list[Pass] = []
+    for preconditioner, patience in choose(rows, start.shape[1], solver, seed):
+        passes = min(patience, limits.max_iter - len(history))
+        descent = Descent(preconditioner)
+        solution = solve(rows, penalty, start, descent, replace(limits, max_iter=passes), intercept=intercept)
+        history += solution.history
+        start = solution.coefficients
+        if Status.OUT_OF_PASSES not in solution.status or len(history) >= limits.max_iter:
+            break
+    return replace(solution, history=history)
 
 
 def confirm(rows: Rows, penalty: Ridge, solution: Solution, limits: Limits, intercept: bool) -> Solution:
@@ -108,11 +140,11 @@ def fit(
     intercept: bool = True,
     seed: int = 0,
     start: Array | None = None,
-) -> tuple[Solution, Redundancy | None, str]:
+) -> tuple[Solution, Redundancy | None]:
     """Minimise the penalised mean loss of K models over rows, from ``start`` or from samples of the rows.
 
-    Returns the solution, what is redundant among the columns of unpenalised models whose curvature was singular
-    (their coefficients are then of minimum norm), and the name of the preconditioner.
+    Returns the solution and what is redundant among the columns of unpenalised models whose curvature was singular:
+    their coefficients are then of minimum norm.
     """
     n_models = penalty.strength.shape[-1]
     null = null_coefficients(rows, n_models, intercept)
@@ -122,14 +154,13 @@ def fit(
         start = np.where(better, start, null)
     else:
         start = start_on_samples(rows, penalty, solver, intercept, seed)
-    preconditioner = choose(rows, n_models, solver, seed)
-    solution = solve(rows, penalty, start, Descent(preconditioner), limits, intercept=intercept)
+    solution = descend(rows, penalty, start, solver, limits, intercept, seed)
     redundancy = None
-    unsure = penalty.free.any() and preconditioner.name not in ("newton", "diagonal")
+    unsure = penalty.free.any() and solution.solver != "newton" and rows.n_columns < WIDEST_MATRIX
     if unsure and all(status.is_optimum for status in solution.status) and len(solution.history) < limits.max_iter:
         solution = confirm(rows, penalty, solution, limits, intercept)
     if solution.deficient and penalty.free.any():
         redundancy = minimum_norm(rows.sums(np.zeros_like(null[:, :1]), "full"), solution.coefficients, intercept)
         coefficients = np.where(penalty.free, redundancy.coefficients, solution.coefficients)
         solution = replace(solution, coefficients=coefficients)
-    return solution, redundancy, preconditioner.name
+    return solution, redundancy

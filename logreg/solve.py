@@ -35,6 +35,8 @@ class Solution:
         Size of the step that would come next, in the scale of each column: what holds a fit up, or grows.
     deficient : bool
         Whether some curvature was singular to rounding.
+    solver : str
+        Name of the preconditioner.
     """
 
     coefficients: Array
@@ -42,6 +44,7 @@ class Solution:
     history: list[Pass]
     unfinished: Array
     deficient: bool
+    solver: str
 
 
 def solve(
@@ -79,7 +82,9 @@ def solve(
         live = progress.live
         if not live.any():
             unfinished = np.abs(direction[:-1])
-            return Solution(W, progress.status, progress.history, unfinished, descent.deficient)
+            return Solution(
+                W, progress.status, progress.history, unfinished, descent.deficient, descent.preconditioner.name
+            )
         trial_B = anchor.B + length * direction
         sums = rows.sums(scale.coefficients(trial_B)[:, live], descent.wants).spread(live)
         trial = objective.point(trial_B, sums)

@@ -178,15 +178,15 @@ def test_scores_of_800_overflow_nothing(y):
 @EVERY_STORAGE
 @EVERY_KIND
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("coefficient", [0.0, 2.0, -2.0])
-def test_one_value_that_is_no_number_shows_in_the_sums(store, kind, dtype, value, coefficient):
+def test_one_value_that_is_no_number_shows_in_the_sums(store, kind, dtype):
     block = make_block(dtype=dtype)
     assert block_sums(block, make_coefficients(), kind).all_finite()
-    X = block.X.copy()
-    X[70, 2] = value
-    W = np.full((D + 1, 1), coefficient)
-    assert not block_sums(block._replace(X=store(X)), W, kind).all_finite()
+    for value in (np.nan, np.inf, -np.inf):
+        X = block.X.copy()
+        X[70, 2] = value
+        for coefficient in (0.0, 2.0, -2.0):
+            W = np.full((D + 1, 1), coefficient)
+            assert not block_sums(block._replace(X=store(X)), W, kind).all_finite()
 
 
 FORTY_MEGABYTES = {

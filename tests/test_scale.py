@@ -123,6 +123,19 @@ def test_column_that_does_not_vary_is_frozen_at_zero(value):
     np.testing.assert_allclose(scale.coefficients(scale.coordinates(W)), W)
 
 
+FROZEN = pytest.mark.xfail(strict=True, reason="what a constant column adds to the scores is lost in coordinates")
+
+
+@FROZEN
+def test_coordinates_keep_the_scores_that_a_constant_column_gives():
+    X = np.random.default_rng(6).standard_normal((N, D))
+    X[:, 1] = 2.0
+    scale = Scale.from_sums(make_sums(X=X), NO_PENALTY, True)
+    W = np.ones((D + 1, 1))
+    again = scale.coefficients(scale.coordinates(W))
+    np.testing.assert_allclose(X @ again[:-1] + again[-1], X @ W[:-1] + W[-1], rtol=1e-12)
+
+
 def test_constant_column_is_an_intercept_where_there_is_none():
     X = np.random.default_rng(7).standard_normal((N, D))
     X[:, 1] = 0.5

@@ -100,6 +100,14 @@ def test_rise_is_rejected_whatever_the_slopes_say():
         assert judge(anchor, trial, ONE[None], ONE)[0][0] == accepted
 
 
+@pytest.mark.xfail(strict=True, raises=RuntimeWarning, reason="the secant of a slope that stays the same divides by 0")
+def test_slope_that_rounding_leaves_the_same_is_judged_without_a_warning():
+    anchor = parabola(0.0)
+    accepted, length = judge(anchor, anchor, ONE[None], ONE)  # a step that rounding swallowed
+    assert accepted[0]
+    assert length[0] == 1.0
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("part", ["value", "gradient"])
 def test_trial_that_is_no_number_is_rejected_and_shrunk(part, value):

@@ -22,6 +22,8 @@ class Rows(ABC):
     Attributes
     ----------
     n_rows, n_columns : int
+    n_values : int
+        Stored numbers: what a pass reads.
     positive_fraction : float
         Weighted mean of the outcomes.
     smallest_weight : float
@@ -30,6 +32,7 @@ class Rows(ABC):
 
     n_rows: int
     n_columns: int
+    n_values: int
     positive_fraction: float
     smallest_weight: float
     executor: Executor | None = None

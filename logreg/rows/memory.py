@@ -54,8 +54,9 @@ class MemoryRows(Rows):
     ) -> None:
         self.X, self.y, self.weight, self.offset, self.subset = X, y, weight, offset, subset
         self.n_rows, self.n_columns = len(y), X.shape[1]
-        stored = X.nnz / max(X.shape[0], 1) if is_sparse(X) else self.n_columns
-        self.compiled = stored * self.n_rows >= COMPILED_FROM and not (is_sparse(X) and X.format == "csc")
+        a_row = X.nnz / X.shape[0] if is_sparse(X) else self.n_columns
+        self.n_values = int(a_row * self.n_rows)
+        self.compiled = self.n_values >= COMPILED_FROM and not (is_sparse(X) and X.format == "csc")
         self.n_threads = n_threads if self.compiled else 1
         self.origin = far_origin(X) if isinstance(origin, str) else origin
         self.executor = executor
