@@ -141,7 +141,7 @@ def add_square(A: Array, total: Array) -> None:
     cost milliseconds while other work keeps the cores busy.
     """
     n, d = A.shape
-    size = max(1, ONE_THREAD // d**2) if n * d * d <= 16 * ONE_THREAD else n
+    size = max(1, ONE_THREAD // max(d, 1) ** 2) if n * d * d <= 16 * ONE_THREAD else n
     for start in range(0, n, size):
         part = A[start : start + size]
         total += part.T @ part
