@@ -4,7 +4,7 @@ Rows are taken a block at a time: scores, then the sigmoid terms of the block, t
 all while the block is in cache, so X is read from memory once. The terms use ``exp`` and ``log1p`` written as short
 polynomials without branches, because the compiler can only vectorise what it can see into.
 
-This is the only module that imports numba; it is imported when data are large enough to pay for that.
+Imports numba, so it is imported when data are large enough to pay for that.
 """
 
 from __future__ import annotations
@@ -12,16 +12,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numba
 import numpy as np
 
+from logreg.compiled import compiled, compiled_as_written
 from logreg.products import Block, is_sparse
 from logreg.sums import Array, CurvatureKind, Sums
-
-# NaN and infinity keep their meaning ("nnan" and "ninf" are left out): they are how bad input is found.
-compiled = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"nsz", "arcp", "contract", "reassoc"})
-# In the sigmoid terms the order of operations carries digits, so it stays as written.
-compiled_as_written = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"nsz", "contract"})
 
 BLOCK_ROWS = 128
 BLOCK_VALUES = 32_768
