@@ -9,6 +9,7 @@ from logreg.loss import log_loss
 from logreg.plots import FitDisplay, SigmoidDisplay
 from logreg.report import CollinearityWarning
 from logreg.sigmoid import arctan, log_sigmoid, logistic, logit, softplus, tanh
+from logreg.warm import warm_up
 
 __version__ = "0.1.0"
 
@@ -26,4 +27,5 @@ __all__ = [
     "sigmoid",
     "softplus",
     "tanh",
+    "warm_up",
 ]

@@ -1,7 +1,9 @@
 """Compiled code on disk: where it goes, and that nothing which can happen to it reaches a fit."""
 
+import os
 import resource
 import shutil
+import subprocess
 import sys
 import zipfile
 from contextlib import contextmanager
@@ -153,3 +155,68 @@ def test_code_with_other_liberties_is_other_code(package, monkeypatch):
     monkeypatch.setattr("logreg.compiled.compiled", compiled_as_written)
     assert not was_loaded(imported(package))
     assert was_loaded(imported(package))
+
+
+KERNELS = """
+from logreg import kernels
+kernels = [kernel for kernel in vars(kernels).values() if hasattr(kernel, "overloads")]
+assert kernels
+"""
+FIRST_FIT = """
+import numpy as np
+from logreg import LogisticRegression
+X = np.random.default_rng(0).standard_normal((100_000, 10))
+clf = LogisticRegression(n_jobs=1).fit(X, X[:, 0] + X[:, 1] ** 2 > 1)
+print(clf.coef_.tobytes().hex())
+"""
+COMPILATIONS = f"""
+{KERNELS}
+print(sum(sum(kernel.stats.cache_misses.values()) for kernel in kernels))
+"""
+FITS_AFTER_WARM_UP = f"""
+from itertools import product
+import numpy as np
+from scipy import sparse
+import logreg
+from logreg.rows import memory
+logreg.warm_up()
+{KERNELS}
+ahead = [set(kernel.overloads) for kernel in kernels]
+memory.COMPILED_FROM = 0
+random = np.random.default_rng(0)
+Z = random.standard_normal((20_000, 20))
+noise, weight, offset = random.logistic(size=20_000), random.random(20_000), random.standard_normal(20_000)
+stores = np.ascontiguousarray, np.asfortranarray, sparse.csr_matrix, sparse.csr_array
+options = {{}}, {{"sample_weight": weight, "offset": offset}}
+for store, dtype, n_jobs, option in product(stores, (np.float64, np.float32), (1, 2, 3), options):
+    shift = 1e5 if store in stores[:2] and option else 0.0
+    clf = logreg.LogisticRegression(n_jobs=n_jobs).fit(store((Z + shift).astype(dtype)), Z[:, 1] > noise, **option)
+    assert clf.converged_
+print([set(kernel.overloads) for kernel in kernels] == ahead)
+"""
+
+
+def start(code, folder, **environment):
+    """Start Python on some code; warnings are errors."""
+    command = [sys.executable, "-W", "error", "-c", code]
+    told = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, cwd=folder, env=os.environ | environment, **told)
+
+
+def lines_of(process):
+    """Return what a process prints; that it fails or warns is an error."""
+    output, errors = process.communicate()
+    assert (process.returncode, errors) == (0, "")
+    return output.splitlines()
+
+
+def test_first_fits_at_the_same_time_agree_to_the_bit_and_compile_for_those_that_follow(tmp_path):
+    processes = [start(FIRST_FIT + COMPILATIONS, tmp_path, NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(3)]
+    coefficients = {lines_of(process)[0] for process in processes}
+    assert len(coefficients) == 1
+    follower = start(FIRST_FIT + COMPILATIONS, tmp_path, NUMBA_CACHE_DIR=str(tmp_path))
+    assert lines_of(follower) == [*coefficients, "0"]
+
+
+def test_after_warm_up_fits_compile_nothing(tmp_path):
+    assert lines_of(start(FITS_AFTER_WARM_UP, tmp_path)) == ["True"]
