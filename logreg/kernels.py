@@ -24,15 +24,19 @@ LARGEST_SCORE = 708.0  # exp(-708) is the last normal number; beyond it the term
 LOG2_E = 1.0 / math.log(2.0)
 LN2_HIGH = float.fromhex("0x1.62e42fefa0000p-1")  # ln 2 in two parts: times a small integer, the first is exact
 LN2_LOW = float.fromhex("0x1.cf79abc9e3b3ap-40")
+HALF_LN2 = math.log(2.0) / 2.0
+SQRT2 = math.sqrt(2.0)
+SQRT2_LESS_1 = 0.41421356237309505  # sqrt(2) - 1.0 would have lost digits
 
 
 @compiled_as_written
 def sigmoid_terms(scores: Any, y: Any, weight: Any, terms: Any, power_bits: Any) -> None:
     """Turn a block's scores into loss, residual and curvature: rows 0, 1 and 2 of ``terms``.
 
-    ``exp(-|z|) = 2**-k * exp(r)`` with ``|r| <= ln(2)/2`` and Taylor's polynomial of degree 13;
-    ``log(1 + e) = 2 artanh(s)`` with ``s = e / (2 + e) <= 1/3`` and its series to ``s**33``, so that the loss keeps
-    its relative precision down to 0. Row 3 of ``terms`` and ``power_bits`` are one buffer seen as float and as bits.
+    ``exp(-|z|) = 2**-k * exp(r)`` with ``|r| <= ln(2)/2`` and Taylor's polynomial of degree 13. ``log(1 + e)`` is
+    ``2 artanh(s)`` with ``s = e / (2 + e)`` for small e, so that the loss keeps its relative precision down to 0, and
+    from ``1 + e = sqrt(2)`` on ``log(2)/2`` more than the same of ``(1 + e) / sqrt(2)``: ``s <= 0.172`` either way, and
+    the series to ``s**21`` does. Row 3 of ``terms`` and ``power_bits`` are one buffer seen as float and as bits.
     """
     power = terms[3]
     n = scores.size
@@ -57,15 +61,10 @@ def sigmoid_terms(scores: Any, y: Any, weight: Any, terms: Any, power_bits: Any)
         e = e * r + 0.5
         e = e * r + 1.0
         e = (e * r + 1.0) * power[i]
-        s = e / (2.0 + e)
+        large = e > SQRT2_LESS_1
+        s = (e - SQRT2_LESS_1 if large else e) / (1.0 + e + SQRT2 if large else 2.0 + e)
         q = s * s
-        log1p = 1.0 / 33.0
-        log1p = log1p * q + 1.0 / 31.0
-        log1p = log1p * q + 1.0 / 29.0
-        log1p = log1p * q + 1.0 / 27.0
-        log1p = log1p * q + 1.0 / 25.0
-        log1p = log1p * q + 1.0 / 23.0
-        log1p = log1p * q + 1.0 / 21.0
+        log1p = 1.0 / 21.0
         log1p = log1p * q + 1.0 / 19.0
         log1p = log1p * q + 1.0 / 17.0
         log1p = log1p * q + 1.0 / 15.0
@@ -75,7 +74,7 @@ def sigmoid_terms(scores: Any, y: Any, weight: Any, terms: Any, power_bits: Any)
         log1p = log1p * q + 1.0 / 7.0
         log1p = log1p * q + 0.2
         log1p = log1p * q + 1.0 / 3.0
-        log1p = 2.0 * s * (log1p * q + 1.0)
+        log1p = 2.0 * s * (log1p * q + 1.0) + (HALF_LN2 if large else 0.0)
         sign = 1.0 - 2.0 * y[i]
         wrong = sign * scores[i]
         p = 1.0 / (1.0 + e)
@@ -90,30 +89,59 @@ def sigmoid_terms(scores: Any, y: Any, weight: Any, terms: Any, power_bits: Any)
 
 
 @compiled
+def add_scores(X: Any, w: Any, scores: Any) -> None:
+    """Add ``X w`` to the scores of a block; four rows at a time share every coefficient that is loaded."""
+    n, d = X.shape
+    whole = n - n % 4
+    for i in range(0, whole, 4):
+        z0, z1, z2, z3 = 0.0, 0.0, 0.0, 0.0
+        for j in range(d):
+            z0 += X[i, j] * w[j]
+            z1 += X[i + 1, j] * w[j]
+            z2 += X[i + 2, j] * w[j]
+            z3 += X[i + 3, j] * w[j]
+        scores[i] += z0
+        scores[i + 1] += z1
+        scores[i + 2] += z2
+        scores[i + 3] += z3
+    for i in range(whole, n):
+        z = 0.0
+        for j in range(d):
+            z += X[i, j] * w[j]
+        scores[i] += z
+
+
+@compiled
+def add_gradient(X: Any, residual: Any, gradient: Any) -> None:
+    """Add ``X' residual`` of a block; eight rows at a time share every sum that is loaded and stored."""
+    n, d = X.shape
+    whole = n - n % 8
+    for i in range(0, whole, 8):
+        r0, r1, r2, r3 = residual[i], residual[i + 1], residual[i + 2], residual[i + 3]
+        r4, r5, r6, r7 = residual[i + 4], residual[i + 5], residual[i + 6], residual[i + 7]
+        for j in range(d):
+            first = r0 * X[i, j] + r1 * X[i + 1, j] + r2 * X[i + 2, j] + r3 * X[i + 3, j]
+            second = r4 * X[i + 4, j] + r5 * X[i + 5, j] + r6 * X[i + 6, j] + r7 * X[i + 7, j]
+            gradient[j] += first + second
+    for i in range(whole, n):
+        for j in range(d):
+            gradient[j] += residual[i] * X[i, j]
+
+
+@compiled
 def add_block(X: Any, scores: Any, w: Any, y: Any, weight: Any, buffers: Any, sums: Any) -> float:
     """Add one block of rows to ``sums = (gradient, diagonal, cross)`` and return its loss."""
     terms, power_bits = buffers
     gradient, diagonal, cross = sums
     n, d = X.shape
-    for i in range(n):
-        z = 0.0
-        for j in range(d):
-            z += X[i, j] * w[j]
-        scores[i] += z
+    add_scores(X, w, scores)
     sigmoid_terms(scores, y, weight, terms, power_bits)
     residual, curvature = terms[1], terms[2]
     loss = 0.0
     for i in range(n):
         loss += terms[0, i]
         gradient[d] += residual[i]
-    whole = n - n % 4
-    for i in range(0, whole, 4):
-        r0, r1, r2, r3 = residual[i], residual[i + 1], residual[i + 2], residual[i + 3]
-        for j in range(d):
-            gradient[j] += r0 * X[i, j] + r1 * X[i + 1, j] + r2 * X[i + 2, j] + r3 * X[i + 3, j]
-    for i in range(whole, n):
-        for j in range(d):
-            gradient[j] += residual[i] * X[i, j]
+    add_gradient(X, residual, gradient)
     if diagonal.size:
         for i in range(n):
             diagonal[d] += curvature[i]
