@@ -18,10 +18,9 @@ from logreg import validate
 from logreg.loss import Array
 from logreg.penalty import Ridge
 from logreg.plan import fit as fit_rows
-from logreg.products import scores_of
+from logreg.predict import Formula, linear, log_probabilities, predict_rows, probabilities
 from logreg.report import Reporter, warn_of
 from logreg.rows import MemoryRows
-from logreg.sigmoid import log_sigmoid, logistic
 from logreg.solve import NonFiniteSumsError, Solution
 from logreg.stop import Limits, Pass
 from logreg.threads import n_threads
@@ -204,24 +203,19 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         told = {"estimator": self, "X": X, "y": y, "metadata": metadata}
         context.call_on_fit_task_begin(**told)
         origin = "auto" if self.fit_intercept else None  # without an intercept zero is where it is
+        data = problem.X, problem.y, problem.weight, problem.offset
         try:
-            with MemoryRows(
-                problem.X,
-                problem.y,
-                problem.weight,
-                problem.offset,
-                n_threads=n_threads(self.n_jobs),
-                origin=origin,
-            ) as rows:
+            with MemoryRows(*data, n_threads=n_threads(self.n_jobs), origin=origin) as rows:
 
                 def state(W: Array) -> dict[str, Any]:
                     return fitted._fitted_state() | as_attributes(rows.in_user_units(W))
 
+                tell = Reporter(context, told, state, self.verbose)
                 solution, redundancy = fit_rows(
                     rows,
                     Ridge(np.array([min(strength / problem.total_weight, STRONGEST)])),
                     solver,
-                    Limits(self.tol, self.max_iter, Reporter(context, told, state, self.verbose)),
+                    Limits(self.tol, self.max_iter, tell),
                     intercept=self.fit_intercept,
                     seed=self._seed(),
                     start=self._warm_coefficients(rows),
@@ -230,9 +224,7 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             raise validate.explain_not_finite(problem.X, fitted._column_names()) from None
         fitted._set_solution(rows.in_user_units(solution.coefficients), solution)
         context.call_on_fit_task_end(**told, reconstruction_attributes=fitted._fitted_state())
-        warn_of(
-            solution, redundancy, fitted._column_names()
-        )  # where warnings are errors, it is the last thing that can stop the fit
+        warn_of(solution, redundancy, fitted._column_names())  # where that is an error, the estimator stays as it was
         self.__dict__ = fitted.__dict__
         return self
 
@@ -244,16 +236,7 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         ValueError
             If the columns are not those of fit, in number, name and order, or X holds NaN or infinity.
         """
-        check_is_fitted(self)
-        X = validate.check_columns(self, X, reset=False)
-        coefficients = np.append(self.coef_, self.intercept_)[:, None]
-        scores = scores_of(X, coefficients)[:, 0]
-        known = validate.row_numbers("offset", offset, len(scores))
-        if known is not None:
-            scores += known
-        if not np.isfinite(scores).all():
-            raise validate.explain_not_finite(X, self._column_names())
-        return scores
+        return self._predict(X, offset, linear)
 
     def predict(self, X: Any, offset: ArrayLike | None = None) -> np.ndarray:
         """Return the more probable class of each row, shape (n,)."""
@@ -265,13 +248,11 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
         The columns are sigmoid(-z) and sigmoid(z), so that both keep their relative precision where 1 - p would not.
         """
-        scores = self.decision_function(X, offset)
-        return np.column_stack([logistic(-scores), logistic(scores)])
+        return self._predict(X, offset, probabilities, 2)
 
     def predict_log_proba(self, X: Any, offset: ArrayLike | None = None) -> Array:
         """Return the logarithms of the probabilities, finite for every finite score, shape (n, 2)."""
-        scores = self.decision_function(X, offset)
-        return np.column_stack([log_sigmoid(-scores), log_sigmoid(scores)])
+        return self._predict(X, offset, log_probabilities, 2)
 
     def score(
         self, X: Any, y: Any, sample_weight: ArrayLike | None = None, *, offset: ArrayLike | None = None
@@ -300,6 +281,15 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
         return sigmoid_unit(self.coef_, self.intercept_)
 
+    def _predict(self, X: Any, offset: ArrayLike | None, formula: Formula, *shape: int) -> Array:
+        check_is_fitted(self)
+        X = validate.check_columns(self, X, reset=False)
+        known = validate.row_numbers("offset", offset, X.shape[0])
+        out = np.empty((X.shape[0], *shape))
+        if not predict_rows(X, np.append(self.coef_, self.intercept_), known, self.n_jobs, formula, out):
+            raise validate.explain_not_finite(X, self._column_names())
+        return out
+
     def _fitted_state(self) -> dict[str, Any]:
         # For callbacks, which put it over the attributes of an earlier fit; names of that must not shine through.
         return {"feature_names_in_": None} | vars(self)
@@ -327,9 +317,8 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.converged_ = bool(solution.status[0].is_optimum)
         self.decrement_ = float(last.decrement[0])
         self.objective_ = float(last.objective[0])
-        self.history_ = {
-            field: np.array([getattr(found, field)[0] for found in solution.history]) for field in Pass._fields
-        }
+        values = map(np.concatenate, zip(*solution.history, strict=True))
+        self.history_ = dict(zip(Pass._fields, values, strict=True))
 
     def __sklearn_tags__(self) -> Tags:
         """Declare a binary classifier that takes sparse X."""

@@ -77,13 +77,6 @@ quietly = np.errstate(over="ignore", invalid="ignore")
 
 
 @quietly
-def scores_of(X: Any, W: Array) -> Array:
-    """Return the scores of all rows of X, shape (n, K), without a float64 copy of a float32 X."""
-    block = Block(X, np.empty(X.shape[0], dtype=np.int8))
-    return np.concatenate([piece.X @ W[:-1] + W[-1] for piece in pieces(block, W.shape[1])])
-
-
-@quietly
 def block_sums(block: Block, W: Array, kind: CurvatureKind) -> Sums:
     """Return the sums over a block at coefficients W of shape (d + 1, K), intercepts last.
 

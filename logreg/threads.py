@@ -19,7 +19,7 @@ def n_threads(n_jobs: int | None) -> int:
     if n_jobs is None:
         backend, configured = get_active_backend()
         n_jobs = int(configured or (1 if backend.nesting_level else cores))
-    return max(1, cores + 1 + n_jobs) if n_jobs < 0 else n_jobs
+    return max(1, cores + 1 + n_jobs if n_jobs < 0 else n_jobs)
 
 
 @cache

@@ -7,7 +7,7 @@ import pytest
 from scipy import sparse
 
 from logreg import products
-from logreg.products import Block, block_sums, pieces, scores_of
+from logreg.products import Block, block_sums, pieces
 
 N, D, K = 150, 4, 3
 
@@ -152,18 +152,6 @@ def test_pieces_hold_each_row_once_and_in_order(store, at_once, monkeypatch):
         np.testing.assert_array_equal(np.concatenate([getattr(p, field) for p in found]), getattr(block, field))
     dense = [p.X.toarray() if sparse.issparse(p.X) else p.X for p in found]
     np.testing.assert_array_equal(np.concatenate(dense), make_block().X)
-
-
-@EVERY_STORAGE
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("at_once", [70, 10**9])
-def test_scores_of_all_rows_are_x_w_plus_b(store, dtype, at_once, monkeypatch):
-    monkeypatch.setattr(products, "VALUES_AT_ONCE", at_once)
-    X, W = make_block(store, dtype).X, make_coefficients()
-    plain = make_block(dtype=dtype).X.astype(np.float64)
-    scores = scores_of(X, W)
-    assert scores.dtype == np.float64
-    np.testing.assert_allclose(scores, plain @ W[:-1] + W[-1], rtol=1e-13, atol=1e-13)
 
 
 @pytest.mark.parametrize("y", [0, 1])
