@@ -1,10 +1,12 @@
-# Everything runs in .venv, which is made on first use and brought up to date when pyproject.toml changes.
+# Everything runs in .venv, which is made on first use and brought up to date when pyproject.toml changes; the
+# benchmarks, which need the packages compared, run in .venv-bench.
 
 PYTHON ?= python3
 BIN := .venv/bin
+BENCH := .venv-bench/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint wheel bench figures venv clean
+.PHONY: help demo test lint wheel bench compare figures venv clean
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST)
@@ -32,8 +34,11 @@ wheel: .venv/dev.stamp  ## build sdist and wheel into dist/, try the wheel in an
 	"$$directory/venv/bin/python" -I -c "from logreg import datasets as d; \
 	print(*(f'{name}: {getattr(d, name)()[0].shape}' for name in d.__all__), sep='\n')"
 
-bench: .venv/dev.stamp  ## run the benchmarks
-	$(BIN)/python benchmarks/sigmoid.py
+bench: .venv-bench/bench.stamp  ## run all benchmarks, half an hour or more; rewrites benchmarks/RESULTS.md
+	$(BENCH)/python benchmarks/run.py
+
+compare: .venv-bench/bench.stamp  ## time the working tree against a git revision, BASE=revision
+	$(BENCH)/python benchmarks/compare.py $(BASE)
 
 figures: .venv/plot.stamp  ## draw the figure of the README
 	MPLBACKEND=Agg $(BIN)/python -c "import runpy; \
@@ -41,13 +46,17 @@ figures: .venv/plot.stamp  ## draw the figure of the README
 
 venv: .venv/dev.stamp  ## make the environment with everything the tests need
 
-clean:  ## remove the environment and all that was built
-	rm -rf .venv dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+clean:  ## remove the environments and all that was built
+	rm -rf .venv .venv-bench dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/%.stamp: pyproject.toml | $(BIN)/python
 	$(BIN)/pip install --quiet --editable ".[$*]"
 	touch $@
 
-$(BIN)/python:
-	$(PYTHON) -m venv .venv
+.venv-bench/bench.stamp: pyproject.toml benchmarks/requirements.txt | $(BENCH)/python
+	$(BENCH)/pip install --quiet --editable . --requirement benchmarks/requirements.txt
+	touch $@
+
+$(BIN)/python $(BENCH)/python:
+	$(PYTHON) -m venv $(@D:/bin=)
