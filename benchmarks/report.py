@@ -39,7 +39,8 @@ COLUMNS = "| package | 2 threads, s | / fastest peer | 1 thread, s | / fastest p
 LEGEND = """Seconds are the median of the repetitions, the minimum in brackets. "/ fastest peer" divides the medians by
 that of the fastest other package. "First fit" is the first in a new process, with 2 threads; "memory" is the peak
 memory during it over the size of X, X included, with whatever the fit had to load or to compile. "Tol" and "gap" are
-those with 2 threads, the gap the worst of all repetitions."""
+those with 2 threads, the gap the worst of all repetitions; "fits" says how many were clocked, with 2 threads and with
+1. Fits that take long are stopped, and left out where they cannot be the fastest; benchmarks/README.md has the rules."""
 
 
 def text(results):
@@ -184,33 +185,37 @@ def peer_line(peer, entry):
 
 
 def short(seconds):
-    """Show seconds with three digits."""
+    """Show seconds or milliseconds with three digits."""
     return f"{seconds:#.3g}".rstrip(".") if seconds < 1000 else f"{seconds:.0f}"
 
 
-TITLES = {
-    "passes": ("One pass: loss and gradient, against the bare product `X @ w`", "product", "pass"),
-    "latency": ("Small things", "scikit-learn", "logreg"),
-    "memory": ("Peak memory of a fit, process warm", "", ""),
+TITLES = {  # of the other sections; ratios of which columns they show
+    "passes": ("One pass: loss and gradient, against the bare product `X @ w`", [("pass", "product")]),
+    "latency": ("Predictions, a grid search, the import", [("scikit-learn", "logreg")]),
+    "memory": ("Peak memory of a fit, process warm", []),
+    "sigmoid": ("The sigmoid", [("textbook", "logreg"), ("expit", "logreg")]),
 }
 
 
 def other_section(name, rows):
-    """Return the table of passes, small things or memory."""
-    title, other, ours = TITLES[name]
+    """Return the table of passes, predictions, memory or the sigmoid."""
+    title, ratios = TITLES[name]
     if name == "memory":
-        lines = ["| X | size, MB | added by the fit, MB | (X + added) / X |", "|---|---|---|---|"]
-        for row in rows:
-            size, added = row["bytes"], row["added"]
-            lines.append(f"| {row['what']} | {size / 1e6:.0f} | {added / 1e6:.1f} | {1 + added / size:.3f} |")
+        header = ["X", "size, MB", "added by the fit, MB", "(X + added) / X"]
+        table = [
+            [f"{row['bytes'] / 1e6:.0f}", f"{row['added'] / 1e6:.1f}", f"{1 + row['added'] / row['bytes']:.3f}"]
+            for row in rows
+        ]
     else:
-        over = "pass / product" if name == "passes" else "scikit-learn / logreg"
-        lines = [f"| what | {other}, ms | {ours}, ms | {over} |", "|---|---|---|---|"]
-        for row in rows:
-            cells = [f"{short(1e3 * median(row[key]))} ({short(1e3 * min(row[key]))})" for key in (other, ours)]
-            value = ratio(row, ours, other) if name == "passes" else ratio(row, other, ours)
-            lines.append(f"| {row['what']} | {' | '.join(cells)} | {value:.2f} |")
-    return "\n".join([f"## {title}\n", *lines, ""])
+        functions = [key for key in rows[0] if key != "what"]
+        header = ["what", *(f"{key}, ms" for key in functions), *(f"{above} / {below}" for above, below in ratios)]
+        table = [
+            [f"{short(1e3 * median(row[key]))} ({short(1e3 * min(row[key]))})" for key in functions]
+            + [f"{ratio(row, above, below):.2f}" for above, below in ratios]
+            for row in rows
+        ]
+    lines = [f"| {row['what']} | {' | '.join(cells)} |" for row, cells in zip(rows, table, strict=True)]
+    return "\n".join([f"## {title}\n", f"| {' | '.join(header)} |", "|---" * len(header) + "|", *lines, ""])
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""Run the benchmarks: problems x peers, the pass, small fits, memory. `make bench` runs all of it.
+"""Run the benchmarks: problems x peers, the pass, predictions, memory, the sigmoid. `make bench` runs all of it.
 
 python benchmarks/run.py                                      everything; rewrites results.json, RESULTS.md, results.png
 python benchmarks/run.py --problems tall,mid                  these problems alone; the others stay as they were
-python benchmarks/run.py --problems small --peers logreg,glum --quick        a tenth of the rows; prints, writes nothing
+python benchmarks/run.py --problems small --peers logreg,glum                 these peers alone; prints, writes nothing
+python benchmarks/run.py --problems tall --quick                             a tenth of the rows; prints, writes nothing
 """
 
 from __future__ import annotations
@@ -15,42 +16,46 @@ import platform
 import re
 import subprocess
 import sys
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from time import perf_counter
 
 import report
-from measure import LONGEST_LIMIT, SHORTEST_LIMIT, measure
+from measure import FIRST_LIMIT, measure
 from peers import BASELINE, PEERS
 from problems import PROBLEMS
 from worker import bound_to
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
-SECTIONS = ("passes", "latency", "memory")
+QUICK_LIMIT = 10.0  # seconds for a fit of a tenth of the rows
+SECTIONS = ("passes", "latency", "memory", "sigmoid")
 
 
 def main():
     """Measure what the command line asks for."""
     wanted = arguments()
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() and not wanted.quick else {"problems": {}}
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() and wanted.written else {"problems": {}}
     stamp = {"date": datetime.date.today().isoformat(), "revision": revision(), "machine": machine()}
     starts = {}
     for name in wanted.problems:
         print(name, file=sys.stderr)
+        start = perf_counter()
         try:
             problem = PROBLEMS[name](0.1 if wanted.quick else 1.0)
         except FileNotFoundError as error:
             results["problems"][name] = stamp | {"skipped": str(error)}
-            continue
-        longest = SHORTEST_LIMIT if wanted.quick else LONGEST_LIMIT
-        results["problems"][name] = stamp | measure(problem, wanted.peers, starts, wanted.repetitions, longest)
-        reject_baseline(results["problems"][name])
-        write(results, wanted.quick)
+        else:
+            longest = QUICK_LIMIT if wanted.quick else FIRST_LIMIT
+            results["problems"][name] = stamp | measure(problem, wanted.peers, starts, wanted.repetitions, longest)
+            reject_baseline(results["problems"][name])
+        print(f"  took {perf_counter() - start:.0f} s", file=sys.stderr)
+        write(results, wanted.written)
     for name in wanted.sections:
         print(name, file=sys.stderr)
         results[name] = stamp | {"rows": section(name, wanted.quick)}
-        write(results, wanted.quick)
-    if wanted.quick:
+        write(results, wanted.written)
+    if not wanted.written:
         print(report.text(results))
 
 
@@ -66,6 +71,7 @@ def arguments():
     everything = wanted.problems is None and wanted.sections is None
     wanted.problems = list(PROBLEMS) if everything else wanted.problems or []
     wanted.sections = list(SECTIONS) if everything else wanted.sections or []
+    wanted.written = wanted.peers == list(PEERS) and not wanted.quick
     return wanted
 
 
@@ -109,14 +115,24 @@ def machine():
     """Return the processor, its cores, and the versions of what is compared."""
     model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     packages = ("numpy", "scipy", "numba", "scikit-learn", "scikit-learn-intelex", "glum", "snapml", "statsmodels")
-    versions = ", ".join(f"{name} {version(name)}" for name in packages)
+    versions = ", ".join(f"{name} {installed(name)}" for name in packages)
     processor = model[1] if model else platform.processor()
     return f"{processor}, {len(os.sched_getaffinity(0))} cores; Python {platform.python_version()}, {versions}"
 
 
-def write(results, quick):
+def installed(package):
+    """Return the version of a package, or that it is missing."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def write(results, wanted):
     """Save what is known so far, so that a run that is cut short leaves what it measured."""
-    if not quick:
+    if wanted:
+        order = [name for name in PROBLEMS if name in results["problems"]]
+        results["problems"] = {name: results["problems"][name] for name in order}
         RESULTS.write_text(as_json(results))
         report.write(results)
 

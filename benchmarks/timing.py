@@ -10,8 +10,9 @@ def in_turn(functions, rounds, calls=1):
     """Return for each function the seconds of one call in each round, after one call that is not counted.
 
     Functions take turns, so that whatever disturbs the machine disturbs them alike; with ``calls`` the clock runs over
-    so many calls of something short.
+    so many calls of something short. Garbage is collected before each, of what is new since the start.
     """
+    gc.freeze()
     seconds = {name: [] for name in functions}
     for turn in range(-1, rounds):
         for name, function in functions.items():
@@ -21,4 +22,5 @@ def in_turn(functions, rounds, calls=1):
                 function()
             if turn >= 0:
                 seconds[name].append((perf_counter() - start) / calls)
+    gc.unfreeze()
     return seconds
