@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+import numpy as np
 import scoring
 from peers import BASELINE, OURS, PEERS
 from worker import Worker, save
 
 TIGHTEST = 12  # tolerances are 1e-1 ... 1e-12
 USUAL = 4  # where a sweep starts: the default of most peers
-REPEATED = 10.0  # seconds up to which a fit is repeated as often as wanted,
-TWICE = 30.0  # and up to which it is repeated once
-SLOWEST = 20.0  # a fit is stopped when it takes so many times as long as the fastest peer,
-SHORTEST_LIMIT, LONGEST_LIMIT = 10.0, 60.0  # but neither before nor after so many seconds
+FIRST_LIMIT, GRACE = 60.0, 6.0  # seconds for a fit of the first peer; of others, beyond those of the fastest so far
 STOPPED = "stopped after"  # how a fit ends that takes too long
-SHORT_RUN, MOST_REPETITIONS = 5.0, 51  # fits of milliseconds are repeated for some seconds
+REPEATING = 5.0  # seconds a thread for the repetitions of one peer; ours and the fastest may take longer
+MOST_REPETITIONS = 51
+LOADED = 3.0  # seconds from which a sweep's fit counts as a repetition: what it had to load no longer matters
+LONG = 20.0  # seconds with two threads, from which a peer is not measured with one
+NEW_PROCESS = 5.0  # seconds up to which the first fit in a new process is measured
 
 
 class Trial(NamedTuple):
@@ -54,29 +57,37 @@ class Bench:
         """Fit a peer once and judge its answer."""
         found = worker.fit(peer, self.C, 10.0**-digits, limit=limit, as_float64=as_float64)
         gap = float("inf")
-        if not found.failure:
+        if not found.failure and np.isfinite([*found.coefficients, found.intercept]).all():
             gap = float(scoring.gap(self.X, self.y, self.C, found.coefficients, found.intercept, self.optimum))
-        gap = gap if gap == gap else float("inf")  # coefficients of NaN
         return Trial(digits, found.seconds, found.added, gap, found.failure)
 
 
-def sweep(trial, start, budget, loosest=1):
+def sweep(trial, start, limit, loosest=1):
     """Return trials by digits: the loosest tolerance that reaches the gap, and one looser that does not.
 
-    From ``start`` it walks to tighter tolerances while answers fall short, to looser ones while they reach the gap
-    or take too long; it ends where the two meet, at an error, or when the budget of seconds is spent.
+    ``trial(digits, limit)`` is one fit. From ``start`` it walks to tighter tolerances while answers fall short and to
+    looser ones while they reach the gap. A fit that was stopped may have been asked for too much: half-way to what is
+    known to fall short, others get half the time. It ends where the two sides meet, at an error, or when fits that do
+    not count have taken one and a half times the limit.
     """
-    tried = {}
-    digits = start
-    while loosest <= digits <= TIGHTEST and digits not in tried and sum(t.seconds for t in tried.values()) < budget:
-        tried[digits] = trial(digits)
-        if tried[digits].failure and not tried[digits].failure.startswith(STOPPED):
+    tried, spent = {}, 0.0
+    short, enough, digits = loosest - 1, TIGHTEST + 1, start
+    budget = 1.5 * limit
+    while short < digits < enough and spent < budget:
+        found = tried[digits] = trial(digits, limit)
+        spent += 0.0 if found.reached else found.seconds
+        if found.short:
+            short, digits = digits, digits + 1
+        elif found.reached:
+            enough, digits = digits, digits - 1
+        elif found.failure.startswith(STOPPED):
+            enough, digits, limit = digits, (short + digits) // 2, limit / 2.0
+        else:
             break
-        digits += 1 if tried[digits].short else -1
     return tried
 
 
-def measure(problem, peers, starts, repetitions, longest=LONGEST_LIMIT):
+def measure(problem, peers, starts, repetitions, longest=FIRST_LIMIT):
     """Return what the tables say of one problem: for each peer its tolerance, gap, seconds, memory or failure.
 
     ``starts`` holds the digits at which each peer's sweep starts, and is left with those found.
@@ -84,12 +95,12 @@ def measure(problem, peers, starts, repetitions, longest=LONGEST_LIMIT):
     with TemporaryDirectory() as folder:
         bench = Bench(problem, folder)
         entries = {peer: {} for peer in peers}
-        for threads in (2, 1):
+        for threads in ("2", "1"):
             print(f"  threads: {threads}", file=sys.stderr)
-            with Worker(folder, threads) as worker:
+            with Worker(folder, int(threads)) as worker:
                 find_all(bench, worker, entries, starts, longest)
-                repeat(bench, worker, entries, repetitions, 3 * longest)
-        first_fits(bench, entries, 3 * longest)
+                repeat(bench, worker, entries, repetitions, 3.0 * longest)
+        first_fits(bench, entries, 3.0 * longest)
     n, d = bench.X.shape
     about = {"rows": n, "columns": d, "dtype": str(bench.X.dtype), "C": bench.C, "positives": float(bench.y.mean())}
     return about | {"note": bench.note, "optimum_error": float(bench.optimum.error), "peers": entries}
@@ -99,39 +110,61 @@ def find_all(bench, worker, entries, starts, longest):
     """Enter for every peer its tolerance, or why it has none: with two threads from a sweep, then with one from there.
 
     The path of a solver does not depend on the threads, so with one thread the sweep starts from the tolerance found
-    with two and only goes tighter; a peer that failed with two is not tried again.
+    with two and only goes tighter.
     """
-    fastest = float("inf")
+    two = fastest(entries, "2")
     for peer, entry in entries.items():
-        limit = min(max(SHORTEST_LIMIT, SLOWEST * fastest), longest)
         if worker.threads == 2:
+            limit = min(fastest(entries, "2") + GRACE, longest)
             entry["2"] = find(bench, worker, peer, starts.get(peer, USUAL), limit)
-        elif "failure" in entry["2"]:
-            entry["1"] = {"failure": "not tried, having failed with 2 threads"}
+        elif why := left_out(peer, entry["2"], two):
+            entry["1"] = {"failure": why}
         else:
-            known = entry["2"]["digits"]
-            entry["1"] = find(bench, worker, peer, known, 3 * limit, loosest=known)
+            known, limit = entry["2"]["digits"], 3.0 * (min(entry["2"]["seconds"]) + GRACE)
+            entry["1"] = find(bench, worker, peer, known, limit, loosest=known)
         found = entry[str(worker.threads)]
-        if "failure" not in found:
-            starts[peer] = found["digits"]
-            fastest = fastest if peer in (OURS, BASELINE) else min(fastest, found["seconds"][0])
+        starts[peer] = found.get("digits", starts.get(peer, USUAL))
         said = found.get("failure") or f"{found['seconds'][0]:8.3f} s at 1e-{found['digits']}"
         print(f"    {PEERS[peer].label:38} {said}", file=sys.stderr, flush=True)
 
 
+def fastest(entries, threads):
+    """Return the seconds of the fastest peer so far, ours left out; infinity before there is one."""
+    found = [entry.get(threads, {}) for peer, entry in entries.items() if peer not in (OURS, BASELINE)]
+    return min((median(values["seconds"]) for values in found if "seconds" in values), default=float("inf"))
+
+
+def left_out(peer, found, fastest):
+    """Return why a peer is not measured with one thread, if so.
+
+    Two threads at most halve the time. So one that takes more than twice as long with two as the fastest is not the
+    fastest with one.
+    """
+    if "failure" in found:
+        return "not tried, having failed with 2 threads"
+    seconds = median(found["seconds"])
+    if peer == OURS or seconds <= 1.0:
+        return ""
+    if seconds > LONG:
+        return f"not measured: more than {LONG:.0f} s with 2 threads"
+    return "not measured: with 2 threads more than twice the fastest" if seconds > 2.0 * fastest else ""
+
+
 def find(bench, worker, peer, start, limit, loosest=1):
-    """Sweep a peer's tolerance; where float32 does not do, sweep it on a copy in float64, made while the clock runs."""
-    for as_float64 in (False, True) if bench.X.dtype == "float32" else (False,):
+    """Sweep a peer's tolerance; where float32 falls short, sweep it on a float64 copy, made while the clock runs."""
+    for as_float64 in (False, True):
         tried = sweep(
-            lambda digits, convert=as_float64: bench.trial(worker, peer, digits, limit, convert),
+            lambda digits, limit, convert=as_float64: bench.trial(worker, peer, digits, limit, convert),
             start,
-            1.5 * limit,
+            limit,
             loosest,
         )
         reached = [trial for trial in tried.values() if trial.reached]
         if reached:
             best = min(reached, key=lambda trial: trial.digits)
             return {"digits": best.digits, "as_float64": as_float64, "seconds": [best.seconds], "gap": best.gap}
+        if bench.X.dtype != "float32" or not any(trial.short for trial in tried.values()):
+            break
     nearest = min(tried.values(), key=lambda trial: trial.gap)
     failures = [trial.failure for trial in tried.values() if trial.failure]
     found = {"failure": failures[0] if failures else "gap not reached"}
@@ -141,27 +174,36 @@ def find(bench, worker, peer, start, limit, loosest=1):
 
 
 def repeat(bench, worker, entries, repetitions, limit):
-    """Fit all peers that reach the gap in turn and enter their seconds; those of their sweep say how often."""
-    scored = {peer: entry[str(worker.threads)] for peer, entry in entries.items()}
-    scored = {peer: found for peer, found in scored.items() if "failure" not in found}
-    guess = {peer: found["seconds"][0] for peer, found in scored.items()}
-    rounds = int(SHORT_RUN / max(sum(seconds for seconds in guess.values() if seconds <= REPEATED), 1e-3))
-    rounds = max(repetitions, min(MOST_REPETITIONS, rounds))
+    """Fit all peers that reach the gap in turn and enter their seconds; those of their sweep say how often.
+
+    A peer that misses the gap in a repetition has not reached it.
+    """
+    threads = str(worker.threads)
+    scored = {peer: entry[threads] for peer, entry in entries.items() if "seconds" in entry[threads]}
+    least, wanted = fastest(entries, threads), {}
 
     def fit(peer):
-        return bench.trial(worker, peer, scored[peer]["digits"], limit, scored[peer]["as_float64"])
+        found = scored[peer]
+        trial = bench.trial(worker, peer, found["digits"], limit, found["as_float64"])
+        found["seconds"].append(trial.seconds)
+        found["gap"] = max(found["gap"], trial.gap)
+        if not trial.reached:
+            found["failure"] = f"{trial.failure or 'gap not reached'} in a repetition"
+            del scored[peer], found["seconds"]
 
-    for peer, found in scored.items():
-        if guess[peer] <= REPEATED:
+    for peer, found in list(scored.items()):
+        guess = found["seconds"][0]
+        wanted[peer] = min(max(int(REPEATING * worker.threads / guess), 1), MOST_REPETITIONS)
+        if peer == OURS or guess <= least:
+            wanted[peer] = max(wanted[peer], repetitions)
+        if guess < 1.0:
+            fit(peer)  # the first in a process loads things
+        if guess < LOADED and peer in scored:
             found["seconds"] = []
-        if guess[peer] <= REPEATED / 3:
-            fit(peer)  # the first fit in a process loads things
-    for turn in range(rounds):
+    for turn in range(max(wanted.values(), default=0)):
         for peer in rotated(list(scored), turn):
-            if guess[peer] <= REPEATED or (turn == 0 and guess[peer] <= TWICE):
-                trial = fit(peer)
-                scored[peer]["seconds"].append(trial.seconds)
-                scored[peer]["gap"] = max(scored[peer]["gap"], trial.gap)
+            if len(scored[peer]["seconds"]) < wanted[peer]:
+                fit(peer)
 
 
 def rotated(peers, turn):
@@ -171,11 +213,14 @@ def rotated(peers, turn):
 
 
 def first_fits(bench, entries, limit):
-    """Enter the first fit in a new process, and how much memory it took; ours also with an empty JIT cache."""
+    """Enter the first fit in a new process, and how much memory it took; ours also with an empty JIT cache.
+
+    Slow fits are left out: what they load and compile hardly shows.
+    """
     with TemporaryDirectory() as cache:
         for peer, entry in entries.items():
             found = entry["2"]
-            if "failure" in found or found["seconds"][0] > TWICE:
+            if "failure" in found or (peer != OURS and median(found["seconds"]) > NEW_PROCESS):
                 continue
             for name in ("first_without_cache", "first") if peer == OURS else ("first",):
                 with Worker(bench.folder, 2, {"NUMBA_CACHE_DIR": cache}) as worker:

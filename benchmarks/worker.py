@@ -41,11 +41,12 @@ class Worker:
         self.process = None
 
     def fit(self, peer, C, tol, *, limit, as_float64=False):
-        """Return the outcome of one fit; the process is ended when it takes more than ``limit`` seconds."""
+        """Return the outcome of one fit; the process is ended when the fit takes more than ``limit`` seconds."""
         if self.process is None:
             self._start()
         self.pipe.send((peer, C, tol, as_float64))
         try:
+            self.pipe.recv()  # the package is imported
             if self.pipe.poll(limit):
                 return self.pipe.recv()
             failure = f"stopped after {limit:.0f} s"
@@ -98,12 +99,21 @@ def save(folder, X, y):
     np.save(Path(folder) / "y.npy", y)
 
 
-def run(peer, X, y, C, tol, threads, as_float64):
-    """Fit one peer; an error is an outcome too."""
+def load(peer):
+    """Return the function that fits a peer; where it cannot be imported, one that says so."""
     try:
-        fit = importlib.import_module(f"peers.{peer}").fit
+        return importlib.import_module(f"peers.{peer}").fit
     except ImportError as error:
-        return Outcome(0.0, failure=f"not installable here: {error}")
+        missing = error
+
+    def fail(*arguments):
+        raise missing
+
+    return fail
+
+
+def run(fit, X, y, C, tol, threads, as_float64):
+    """Fit one peer; an error is an outcome too."""
     before = reset_peak()
     start = time.perf_counter()
     try:
@@ -142,7 +152,10 @@ def serve(pipe, folder, threads):
             peer, C, tol, as_float64 = pipe.recv()
         except EOFError:
             return
-        pipe.send(run(peer, X, y, C, tol, threads, as_float64))
+        fit = load(peer)
+        gc.freeze()  # what has been imported is no garbage, and searching it takes long
+        pipe.send(peer)
+        pipe.send(run(fit, X, y, C, tol, threads, as_float64))
 
 
 if __name__ == "__main__":

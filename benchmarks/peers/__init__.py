@@ -15,12 +15,13 @@ class Peer(NamedTuple):
     note: str = ""
 
 
-# Those that are usually fast come first: the time limit of a fit follows from the fastest peer so far.
+# Those that are usually fast come first, because a fit is stopped some seconds after the time of the fastest so far;
+# glum before the others, because the first peer has the most time.
 PEERS = {
     "zeros": Peer("zeros", "all coefficients 0: proves that the scoring rejects a bad answer"),
+    "glum": Peer("glum irls-ls"),
     "sklearn_newton_cholesky": Peer("scikit-learn newton-cholesky"),
     "sklearnex_lbfgs": Peer("scikit-learn-intelex lbfgs"),
-    "glum": Peer("glum irls-ls"),
     "logreg": Peer("logreg"),
     "sklearn_lbfgs": Peer("scikit-learn lbfgs"),
     "sklearn_newton_cg": Peer("scikit-learn newton-cg"),
