@@ -1,5 +1,6 @@
 """What a user waits for besides large fits: predictions, a grid search, the import. Prints JSON.
 
+With --predictions the others are left out.
 Both packages predict from the same coefficients; the grid search has each at its own default tolerance.
 """
 
@@ -63,9 +64,8 @@ def imports(rounds):
 if __name__ == "__main__":
     quick = "--quick" in sys.argv
     os.environ["PYTHONWARNINGS"] = "ignore"  # in the processes of the grid search too
-    rows = [
-        *predictions(100_000 if quick else 1_000_000),
-        *searches(10_000 if quick else 100_000, 3 if quick else 5),
-        *imports(3 if quick else 9),
-    ]
+    rows = [*predictions(100_000 if quick else 1_000_000)]
+    if "--predictions" not in sys.argv:
+        rows += searches(10_000 if quick else 100_000, 3 if quick else 5)
+        rows += imports(3 if quick else 9)
     print(json.dumps(rows))
