@@ -19,7 +19,7 @@ from logreg.loss import Array
 from logreg.penalty import Ridge
 from logreg.plan import fit as fit_rows
 from logreg.predict import Formula, linear, log_probabilities, predict_rows, probabilities
-from logreg.report import Reporter, warn_of
+from logreg.report import Reporter, has_callbacks, warn_of
 from logreg.rows import MemoryRows
 from logreg.solve import NonFiniteSumsError, Solution
 from logreg.stop import Limits, Pass
@@ -210,7 +210,8 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 def state(W: Array) -> dict[str, Any]:
                     return fitted._fitted_state() | as_attributes(rows.in_user_units(W))
 
-                tell = Reporter(context, told, state, self.verbose)
+                listens = self.verbose or has_callbacks(self)
+                tell = Reporter(context, told, state, self.verbose) if listens else None
                 solution, redundancy = fit_rows(
                     rows,
                     Ridge(np.array([min(strength / problem.total_weight, STRONGEST)])),

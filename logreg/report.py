@@ -57,6 +57,11 @@ class Reporter:
         return bool(task.call_on_fit_task_end(**self.told, reconstruction_attributes=lambda: self.state(W)))
 
 
+def has_callbacks(estimator: Any) -> bool:
+    """Tell whether anyone listens to this estimator's fit: callbacks set on it, or propagated to it by a search."""
+    return hasattr(estimator, "_skl_callbacks")
+
+
 def warn_of(solution: Solution, redundancy: Redundancy | None, names: np.ndarray | None) -> None:
     """Warn if the solution of one model is no optimum, or one of many."""
     if redundancy is not None and redundancy.columns.any():
