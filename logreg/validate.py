@@ -25,6 +25,7 @@ OWN_SOLVERS: tuple[Solver, ...] = ("auto", "gradient-descent", "newton")
 SKLEARN_SOLVERS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga")  # all mean "auto"
 PENALTIES = ("l1", "l2", "elasticnet", "deprecated", "none", None)
 WIDEST_NEWTON = 20_000
+FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 LARGEST = 1e300  # weights and offsets beyond it overflow in sums
 NUMBER_TYPES = re.compile(r"u?int\d|float|double|half|bool|decimal|null|sparse")  # as data frames call them
 
@@ -121,7 +122,7 @@ def training_data(estimator: Any, X: Any, y: Any, sample_weight: Any, offset: An
     refuse_complex("y", y)
     X = check_columns(estimator, X, reset=True)
     n = X.shape[0]
-    labels = column_or_1d(y, warn=True)
+    labels = y if is_plain(y, 1) else column_or_1d(y, warn=True)
     if len(labels) != n:
         raise ValueError(f"X and y have inconsistent numbers of samples: X has {n} rows, y has {len(labels)}.")
     classes, outcome = two_classes(labels)
@@ -140,6 +141,11 @@ def training_data(estimator: Any, X: Any, y: Any, sample_weight: Any, offset: An
 
 def check_columns(estimator: Any, X: Any, *, reset: bool) -> Any:
     """Return X as a float array or CSR/CSC matrix, after checking its columns against the estimator's."""
+    if is_plain(X, 2) and X.dtype in FLOATS and X.size and not hasattr(estimator, "feature_names_in_"):
+        if reset:
+            estimator.n_features_in_ = X.shape[1]
+        if X.shape[1] == estimator.n_features_in_:
+            return X
     refuse_complex("X", X)
     refuse_text(X)
     X = validate_data(
@@ -154,6 +160,11 @@ def check_columns(estimator: Any, X: Any, *, reset: bool) -> Any:
         X = X.copy()
         X.sum_duplicates()
     return X
+
+
+def is_plain(values: Any, n_dimensions: int) -> bool:
+    """Tell whether this is an array of numbers, for which scikit-learn's checks take long to find nothing."""
+    return type(values) is np.ndarray and values.ndim == n_dimensions and values.dtype.kind in "biuf"
 
 
 def kind_of(values: Any) -> str:
@@ -191,10 +202,11 @@ def refuse_text(X: Any) -> None:
 
 def two_classes(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the two classes, sorted, and the labels as 0 and 1 (int8)."""
-    if labels.dtype.kind in "biu" and labels.size:
+    if labels.dtype.kind in "biuf" and labels.size:
         low, high = labels.min(), labels.max()
         positive = labels == high
-        if low < high and (positive | (labels == low)).all():
+        whole = float(low).is_integer() and float(high).is_integer()
+        if low < high and whole and (positive | (labels == low)).all():
             return np.array([low, high]), positive.astype(np.int8)
     infinite = np.isinf(labels) if labels.dtype.kind == "f" else np.zeros(len(labels), dtype=bool)
     wrong = infinite | pd.isna(labels)

@@ -166,6 +166,8 @@ BAD_Y = {
     "ten classes": (np.arange(N) % 10, r"10 classes \(0, 1, 2, 3, 4, 5, \.\.\.\); .+OneVsRestClassifier"),
     "continuous": (X[:, 0], "^Unknown label type: y holds continuous numbers; a classifier needs two classes"),
     "two fractions": (np.where(Y, 0.25, 0.75), "^Unknown label type: y holds continuous numbers"),
+    "a fraction between two classes": (np.where(np.arange(N) == 3, 0.5, Y), "^Unknown label type: y holds continuous"),
+    "classes 0 and infinity": (np.where(Y, np.inf, 0.0), "^Input y contains infinity, first in row [0-9]+;"),
     "objects": (
         Y.astype(object),
         r"^Unknown label type: y holds objects such as [01]; convert them with y.astype\(int\)",
@@ -483,6 +485,8 @@ LABELS = {
     "-1 and 1": (2 * Y - 1, [-1, 1]),
     "floats": (Y.astype(float), [0.0, 1.0]),
     "float32": (Y.astype(np.float32) + 1, [1.0, 2.0]),
+    "long double": (Y.astype(np.longdouble), [0.0, 1.0]),
+    "every second integer": (np.repeat(Y, 2)[::2], [0, 1]),
     "strings": (np.where(Y, "yes", "no"), ["no", "yes"]),
     "a list of strings": (np.where(Y, "yes", "no").tolist(), ["no", "yes"]),
     "objects that are strings": (np.where(Y, "yes", "no").astype(object), ["no", "yes"]),
