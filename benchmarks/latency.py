@@ -29,7 +29,7 @@ def predictions(million):
     theirs = Peer(solver="newton-cholesky").fit(problem.X, problem.y)
     theirs.coef_, theirs.intercept_ = ours.coef_.copy(), ours.intercept_.copy()
     large = np.random.default_rng(0).standard_normal((million, problem.X.shape[1]))
-    for X, rounds, calls in (problem.X[:1], 101, 50), (problem.X, 101, 20), (large, 15, 1):
+    for X, rounds, calls in (problem.X[:1], 51, 50), (problem.X, 51, 20), (large, 15, 1):
         functions = {"scikit-learn": lambda X=X: theirs.predict_proba(X), "logreg": lambda X=X: ours.predict_proba(X)}
         shape = f"{X.shape[0]:,} x {X.shape[1]}"
         yield {"what": f"predict_proba, {shape}"} | in_turn(functions, rounds, calls)

@@ -15,13 +15,13 @@ from worker import Worker, save
 
 TIGHTEST = 12  # tolerances are 1e-1 ... 1e-12
 USUAL = 4  # where a sweep starts: the default of most peers
-FIRST_LIMIT, GRACE = 60.0, 6.0  # seconds for a fit of the first peer; of others, beyond those of the fastest so far
+FIRST_LIMIT, GRACE = 60.0, 5.0  # seconds for a fit of the first peer; of others, beyond those of the fastest so far
 STOPPED = "stopped after"  # how a fit ends that takes too long
-REPEATING = 5.0  # seconds a thread for the repetitions of one peer; ours and the fastest may take longer
-MOST_REPETITIONS = 51
+REPEATING = 5.0  # seconds a thread that the wanted repetitions of one peer may take; ours and the fastest may take more
+SHORT, MOST = 2.0, 51  # fits of milliseconds are repeated for so many seconds, at most so often
 LOADED = 3.0  # seconds from which a sweep's fit counts as a repetition: what it had to load no longer matters
 LONG = 20.0  # seconds with two threads, from which a peer is not measured with one
-NEW_PROCESS = 5.0  # seconds up to which the first fit in a new process is measured
+NEW_PROCESS = 3.0  # seconds up to which the first fit in a new process is measured
 
 
 class Trial(NamedTuple):
@@ -193,9 +193,9 @@ def repeat(bench, worker, entries, repetitions, limit):
 
     for peer, found in list(scored.items()):
         guess = found["seconds"][0]
-        wanted[peer] = min(max(int(REPEATING * worker.threads / guess), 1), MOST_REPETITIONS)
-        if peer == OURS or guess <= least:
-            wanted[peer] = max(wanted[peer], repetitions)
+        affordable = max(int(REPEATING * worker.threads / guess), 1)
+        counts = peer == OURS or guess <= least
+        wanted[peer] = max(repetitions if counts else min(repetitions, affordable), min(int(SHORT / guess), MOST))
         if guess < 1.0:
             fit(peer)  # the first in a process loads things
         if guess < LOADED and peer in scored:

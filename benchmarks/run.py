@@ -29,12 +29,15 @@ from worker import bound_to
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
 QUICK_LIMIT = 10.0  # seconds for a fit of a tenth of the rows
+BUSY = 0.5  # load of the machine from which its times mean little
 SECTIONS = ("passes", "latency", "memory", "sigmoid")
 
 
 def main():
     """Measure what the command line asks for."""
     wanted = arguments()
+    if os.getloadavg()[0] > BUSY:
+        print("The machine is busy with something else, so these times will mean little.", file=sys.stderr)
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() and wanted.written else {"problems": {}}
     stamp = {"date": datetime.date.today().isoformat(), "revision": revision(), "machine": machine()}
     starts = {}

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from timing import REST
 
 
 class Outcome(NamedTuple):
@@ -115,6 +116,7 @@ def load(peer):
 def run(fit, X, y, C, tol, threads, as_float64):
     """Fit one peer; an error is an outcome too."""
     before = reset_peak()
+    time.sleep(REST)
     start = time.perf_counter()
     try:
         coefficients, intercept = fit(X.astype(np.float64) if as_float64 else X, y, C, tol, threads)
