@@ -256,5 +256,5 @@ def test_fit_that_fails_is_no_success(suite):
 
 def test_base_and_head_change_places(suite):
     called = []
-    suite.compare.in_turns(called.append, rounds=2)
+    suite.compare.in_turns(called.append, 2)
     assert called == ["head", "base", "base", "head"]
