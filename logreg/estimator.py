@@ -287,7 +287,7 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         X = validate.check_columns(self, X, reset=False)
         known = validate.row_numbers("offset", offset, X.shape[0])
         out = np.empty((X.shape[0], *shape))
-        if not predict_rows(X, np.append(self.coef_, self.intercept_), known, self.n_jobs, formula, out):
+        if not predict_rows(X, np.append(self.coef_, self.intercept_), known, formula, out):
             raise validate.explain_not_finite(X, self._column_names())
         return out
 

@@ -98,10 +98,10 @@ def _tensor(formula: Formula, x: Any) -> Any:
 def _logistic(x: Any) -> Any:
     if isinstance(x, float):
         return np.float64(math.exp(x) if x < -36.7 else 1.0 / (1.0 + math.exp(-x)))
-    return _elementwise(_logistic_formula, x, logistic_kernel)
+    return _elementwise(_logistic_formula, x, _logistic_kernel)
 
 
-def logistic_kernel(x: Any, out: Any) -> None:
+def _logistic_kernel(x: Any, out: Any) -> None:
     """Write 1 / (1 + exp(-x)) in place, or exp(x) where that sum is a tie of rounding or about to overflow.
 
     The error is below 2 ulp, save for very rare scores just above it, where 1 + exp(-x) crosses a power of two.
