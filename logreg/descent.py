@@ -9,24 +9,36 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from logreg.factor import Factor
 from logreg.objective import Objective, Point
+from logreg.scale import Scale
 from logreg.sums import Array, CurvatureKind, Sums
 
-CONTRACTION = 0.3  # a pass that leaves more than this of the distance to the optimum calls for fresh curvature
+CONTRACTION = 0.2  # share of the distance to the optimum that a pass with fresh curvature may be hoped to leave
+LEAST_PROMISE = 0.7  # the same after it has brought less
+RECENT = 2  # steps over which contraction is judged: one alone may be an outlier
 MISJUDGED = 4.0  # factor by which a sampled column's curvature is off when only few of its rows were drawn
-UNSEEN = 1e-3  # share of a column's curvature, in directions of which a sample shows none
+FAR = 0.3  # mean change of the scores by the next step from which on curvature changes more than samples of it differ
+UNSEEN = 1e-5  # share of a column's curvature, in directions of which a sample shows none
+NOISE = 0.6  # the same times ``(d / m)**2``, for the noise of a sample of m rows, which makes flat directions flatter
+ROUNDED = 1e-6  # the same where all rows were added up in float32
+GROWTH = 4  # times as many rows, when a sample was too small
 
 
 class RowSource(Protocol):
     """Rows whose curvature can be taken, of all or of a sample."""
 
+    is_sample: bool
+
     def sums(self, W: Array, kind: CurvatureKind = "none") -> Sums:
         """Return the sums over the rows."""
+
+    def curvature(self, W: Array, scale: Scale) -> np.ndarray:
+        """Return the mean curvature of each model in coordinates; only the lower triangles count."""
 
     def sample(self, n_rows: int, seed: int) -> RowSource:
         """Return a sample of them, or themselves where they are no more."""
@@ -43,6 +55,8 @@ class Preconditioner(ABC):
         The curvature it asks of the next pass.
     caution : float
         By how much ``sqrt(g' P^-1 g)`` may fall short of the distance to the optimum.
+    price : float
+        What a fresh P costs, in passes over all rows.
     memory : int
         Pairs of the limited memory that go well with it.
     deficient : bool
@@ -52,6 +66,7 @@ class Preconditioner(ABC):
     name: str
     wants: CurvatureKind = "none"
     caution = 1.0
+    price = 0.0
     memory = 0
     deficient = False
 
@@ -62,8 +77,9 @@ class Preconditioner(ABC):
     def secant(self, step: Array, change: Array) -> None:  # noqa: B027
         """Hear of the last steps and the changes of the gradient along them, each (d + 1, K)."""
 
-    def disappoint(self) -> None:  # noqa: B027
-        """Hear that the last direction contracted badly or overshot."""
+    def renew(self, point: Point, models: np.ndarray, objective: Objective, more_rows: bool) -> bool:
+        """Take fresh curvature at a point for some models, or with the next pass; tell if that is done already."""
+        return False
 
     @abstractmethod
     def apply(self, gradient: Array) -> Array:
@@ -98,10 +114,11 @@ class Identity(Preconditioner):
     def learn(self, point: Point, accepted: np.ndarray, sums: Sums, objective: Objective) -> bool:
         """Let the ruler learn from the curvature."""
         distance = self.distance(point.gradient, point.gradient).max() if np.isfinite(self.renewed_at) else np.inf
-        if self.ruler.learn(point, accepted, sums, objective):
+        renewed = self.ruler.learn(point, accepted, sums, objective)
+        if not renewed and distance < 0.1 * self.renewed_at:
+            renewed = self.ruler.renew(point, accepted, objective, more_rows=False)
+        if renewed:
             self.renewed_at = self.distance(point.gradient, point.gradient).max()
-        elif distance < 0.1 * self.renewed_at:
-            self.ruler.disappoint()
         return False
 
     def secant(self, step: Array, change: Array) -> None:
@@ -190,58 +207,99 @@ class FullCurvature(Preconditioner):
 
 
 class SampledCurvature(FullCurvature):
-    """The curvature of a sample of the rows, its diagonal made exact by the pass over all of them.
+    """The curvature of a sample of the rows, its diagonal made exact by a pass over all of them.
 
-    It is kept as long as it contracts well, renewed where the descent stands when it does not, and drawn from four
-    times the rows when even that was not enough. Costs ``2 m d**2`` flops a renewal for m sampled rows.
+    It is kept as long as it contracts well, and renewed where the descent stands when it does not. When that does not
+    help, near the optimum, the sample was too small: it grows until it is all rows, whose curvature is first rounded to
+    float32, then taken to the last digit. Costs ``2 m d**2`` flops a renewal for m sampled rows.
     """
 
     name = "sampled-curvature"
     wants: CurvatureKind = "diagonal"
     memory = 10
 
-    def __init__(self, n_models: int, rows: RowSource, n_sampled: int, seed: int) -> None:
+    def __init__(self, n_models: int, rows: RowSource, n_sampled: int, seed: int, price: float = 1.0) -> None:
         super().__init__(n_models)
-        self.all_rows, self.n_sampled, self.seed = rows, n_sampled, seed
+        self.all_rows, self.n_sampled, self.seed, self.price = rows, n_sampled, seed, price
         self.rows = rows.sample(n_sampled, seed)
-        self.n_renewed = 0
+        self.rounded = self.rows.is_sample
+        self.shown: list[Array] = [np.empty(0)] * n_models  # diagonal of the sample, over that of all rows
 
     def learn(self, point: Point, accepted: np.ndarray, sums: Sums, objective: Objective) -> bool:
-        """Renew the curvature of the models that accepted the point, when the pass brought its diagonal."""
+        """Take the curvature of the models that accepted the point, when the pass brought its diagonal."""
         if sums.curvature is None or not accepted.any():
             return False
         self.wants = "none"
-        if self.n_renewed > 1:
-            self.n_sampled *= 4
-            self.rows = self.all_rows.sample(self.n_sampled, self.seed)
-        self.n_renewed += 1
-        penalty = objective.penalty_curvature()
-        diagonal, _ = objective.diagonal(sums)
-        chosen = np.flatnonzero(accepted)
-        W = objective.scale.coefficients(point.B)[:, chosen]
-        sampled = self.rows.sums(W, "full")
-        ridge = UNSEEN if self.rows is not self.all_rows else 0.0
-        for position, k in enumerate(chosen):
-            H = calibrated(objective.curvature(sampled, position), diagonal[k])
-            self.factors[k] = Factor(H + np.diag(penalty[k]), ridge)
+        exact, _ = objective.diagonal(sums)
+        self._take(point, accepted, objective, exact)
         return True
 
-    def disappoint(self) -> None:
-        """Ask the next pass for its diagonal, to renew the curvature there."""
+    def renew(self, point: Point, models: np.ndarray, objective: Objective, more_rows: bool) -> bool:
+        """Renew at once from a sample that shows every column well, else with the diagonal of the next pass."""
+        if more_rows:
+            self.rounded = self.rounded and self.rows.is_sample
+            self.n_sampled *= GROWTH
+            self.price *= GROWTH
+            self.rows = self.all_rows.sample(self.n_sampled, self.seed)
+        elif all(is_shown(self.shown[k]).all() for k in np.flatnonzero(models)):
+            self._take(point, models, objective, None)
+            return True
         self.wants = "diagonal"
+        return False
+
+    def _take(self, point: Point, models: np.ndarray, objective: Objective, exact: Array | None) -> None:
+        penalty = objective.penalty_curvature()
+        chosen = np.flatnonzero(models)
+        for k, H in zip(chosen, self._curvature(point, chosen, objective), strict=True):
+            sampled = np.diagonal(H).astype(np.float64)
+            if exact is None:  # what the sample shows of a column has changed, how well it shows it has not
+                diagonal = sampled / self.shown[k]
+            else:
+                diagonal = exact[k]
+                self.shown[k] = np.divide(sampled, diagonal, out=np.ones_like(sampled), where=diagonal > 0)
+            H = calibrated(H, diagonal)
+            np.einsum("jj->j", H)[:] += penalty[k]
+            self.factors[k] = Factor(H, self._ridge(len(H)))
+
+    def _ridge(self, d: int) -> float:
+        if not self.rows.is_sample:
+            return ROUNDED * self.rounded
+        return UNSEEN + NOISE * (d / self.n_sampled) ** 2
+
+    def _curvature(self, point: Point, models: np.ndarray, objective: Objective) -> np.ndarray:
+        W = objective.scale.coefficients(point.B)[:, models]
+        if self.rounded:
+            return self.rows.curvature(W, objective.scale)
+        sums = self.rows.sums(W, "full")
+        return np.stack([objective.curvature(sums, k) for k in range(len(models))])
 
 
-def calibrated(H: Array, diagonal: Array) -> Array:
+def is_shown(share: Array) -> np.ndarray:
+    """Tell which columns a sample shows well, of whose curvature it has such shares."""
+    return (share > 1 / MISJUDGED) & (share < MISJUDGED)
+
+
+def calibrated(H: np.ndarray, diagonal: Array) -> np.ndarray:
     """Return a sampled curvature rescaled to an exact diagonal.
 
     A column that the sample shows with a quite different curvature was hardly seen in it, and varies alone.
     """
     sampled = np.diagonal(H)
-    seen = (sampled > diagonal / MISJUDGED) & (sampled < diagonal * MISJUDGED)
-    ratio = np.sqrt(np.divide(diagonal, sampled, out=np.zeros_like(diagonal), where=seen))
-    H = H * ratio * ratio[:, None]
-    np.fill_diagonal(H, diagonal)
+    share = np.divide(sampled, diagonal, out=np.zeros_like(diagonal), where=diagonal > 0)
+    ratio = np.sqrt(np.divide(1.0, share, out=np.zeros_like(diagonal), where=is_shown(share))).astype(H.dtype)
+    H = H * ratio
+    H *= ratio[:, None]
+    np.einsum("jj->j", H)[:] = diagonal
     return H
+
+
+class Pair(NamedTuple):
+    """A step, the change of the gradient along it, ``P^-1`` times that change, and one over their product."""
+
+    step: Array
+    change: Array
+    solved: Array
+    inverse: Array
 
 
 class Descent:
@@ -251,10 +309,13 @@ class Descent:
     identity.
     """
 
-    def __init__(self, preconditioner: Preconditioner) -> None:
-        self.preconditioner = preconditioner
-        self.pairs: deque[tuple[Array, Array, Array]] = deque(maxlen=preconditioner.memory)
+    def __init__(self, preconditioner: Preconditioner, tol: float = 0.0) -> None:
+        self.preconditioner, self.tol = preconditioner, tol
+        self.pairs: deque[Pair] = deque(maxlen=preconditioner.memory)
         self.damping: Array | float = 1.0
+        self.gradient, self.solved = np.empty(0), np.empty(0)  # of the last point, and P^-1 times it
+        self.sizes: deque[Array] = deque()  # distances to the optimum at the last points since P was new
+        self.n_fresh, self.promise = 0, CONTRACTION
 
     @property
     def wants(self) -> CurvatureKind:
@@ -273,37 +334,73 @@ class Descent:
         if moved.any():
             self.preconditioner.secant(step, change)
         if self.preconditioner.learn(point, accepted, sums, objective):
-            self.pairs.clear()
-            self.damping = 1.0
+            self._forget()
         elif moved.any():
-            self._remember(step, change)
-            if (self._size(point) > CONTRACTION * self._size(before))[moved].any():
-                self.preconditioner.disappoint()
+            if sums.curvature is not None:  # P may be another one than at the last pass
+                self.gradient = np.empty(0)
+                for pair in self.pairs:
+                    pair.solved[:] = self.preconditioner.apply(pair.change)
+            solved_before = self._solve(before.gradient)
+            solved = self._solve(point.gradient)
+            self._remember(step, change, solved - solved_before)
+            size, size_before = (
+                np.sqrt((g * v).sum(axis=0)) for g, v in ((point.gradient, solved), (before.gradient, solved_before))
+            )
+            self.sizes = self.sizes or deque([size_before], RECENT + 1)
+            self.sizes.append(size)
+            poor, more_rows = self._consider(np.sqrt(sums.weight) * size, far=bool((size_before > FAR).any()))
+            poor &= moved
+            if poor.any() and self.preconditioner.renew(point, poor, objective, more_rows):
+                self._forget()
 
-    def _size(self, point: Point) -> Array:
-        squared: Array = (point.gradient * self.preconditioner.apply(point.gradient)).sum(axis=0)
-        return np.sqrt(squared)
+    def _forget(self) -> None:
+        self.pairs.clear()
+        self.damping = 1.0
+        self.gradient = np.empty(0)
+        self.sizes.clear()
+        self.n_fresh += 1
 
-    def _remember(self, step: Array, change: Array) -> None:
+    def _consider(self, distance: Array, far: bool) -> tuple[np.ndarray, bool]:
+        """Tell for which models fresh curvature costs less than the passes that it saves, and if from more rows.
+
+        Fresh curvature promises what it brought the last time, more rows half of that: a sample's error goes with the
+        root of its size. Far from the optimum curvature goes stale in a step, from however many rows it is.
+        """
+        contraction = np.clip((self.sizes[-1] / self.sizes[0]) ** (1 / (len(self.sizes) - 1)), 1e-3, 0.99)
+        if self.n_fresh > 1 and len(self.sizes) <= RECENT:
+            self.promise = min(max(CONTRACTION, float(contraction.max())), LEAST_PROMISE)
+        left = np.log(np.maximum(distance / max(self.tol, 1e-9), 1.0))
+        price = self.preconditioner.price
+        renewing = price + left / -np.log(self.promise)
+        growing = GROWTH * price + 1.0 + left / -np.log(self.promise / GROWTH**0.5) if not far else np.inf
+        poor = left / -np.log(contraction) > np.minimum(renewing, growing)
+        return poor, bool((growing < renewing).any())
+
+    def _solve(self, gradient: Array) -> Array:
+        if gradient is not self.gradient:  # solving is most of what a wide model costs beside its passes
+            self.gradient, self.solved = gradient, self.preconditioner.apply(gradient)
+        return self.solved
+
+    def _remember(self, step: Array, change: Array, solved: Array) -> None:
         if not self.pairs.maxlen:
             return
-        product = (step * change).sum(axis=0)
+        product, size = (step * change).sum(axis=0), (change * solved).sum(axis=0)
         useful = product > 1e-12 * np.sqrt(np.square(step).sum(axis=0) * np.square(change).sum(axis=0))
         inverse = np.divide(1.0, product, out=np.zeros_like(product), where=useful)
-        size = (change * self.preconditioner.apply(change)).sum(axis=0)
         self.damping = np.where(useful, product / np.where(useful, size, 1.0), self.damping)
-        self.pairs.append((step, change, inverse))
+        self.pairs.append(Pair(step, change, solved, inverse))
 
     def direction(self, gradient: Array) -> Array:
         """Return the direction of descent, shape (d + 1, K)."""
-        q = gradient.copy()
+        q, solved = gradient.copy(), self._solve(gradient).copy()
         weights = []
-        for step, change, inverse in reversed(self.pairs):
-            weights.append(inverse * (step * q).sum(axis=0))
-            q -= weights[-1] * change
-        direction = self.damping * self.preconditioner.apply(q)
-        for (step, change, inverse), weight in zip(self.pairs, reversed(weights), strict=True):
-            direction += (weight - inverse * (change * direction).sum(axis=0)) * step
+        for pair in reversed(self.pairs):
+            weights.append(pair.inverse * (pair.step * q).sum(axis=0))
+            q -= weights[-1] * pair.change
+            solved -= weights[-1] * pair.solved
+        direction = self.damping * solved
+        for pair, weight in zip(self.pairs, reversed(weights), strict=True):
+            direction += (weight - pair.inverse * (pair.change * direction).sum(axis=0)) * pair.step
         return -direction
 
     def distance(self, gradient: Array, direction: Array) -> Array:

@@ -7,6 +7,7 @@ from scipy.linalg import lapack
 
 from logreg.sums import Array
 
+LAPACK = {"float64": (lapack.dpotrf, lapack.dpotrs), "float32": (lapack.spotrf, lapack.spotrs)}
 ILL_CONDITIONED = 1e-5  # smallest pivot of a Cholesky factor below which eigenvalues decide
 
 
@@ -18,26 +19,33 @@ class Factor:
     Parameters
     ----------
     H : ndarray of shape (d + 1, d + 1)
+        float64 or float32, in which the factor is taken too; only its lower triangle counts.
     ridge : float
         Added to the scaled diagonal of an H that is an estimate: what an estimate calls singular may not be.
     """
 
-    def __init__(self, H: Array, ridge: float = 0.0) -> None:
+    def __init__(self, H: np.ndarray, ridge: float = 0.0) -> None:
         diagonal = np.diagonal(H)
         varies = diagonal > 0
         self.unit = np.divide(1.0, np.sqrt(np.abs(diagonal)), out=np.zeros_like(diagonal), where=varies)
-        scaled = H * self.unit * self.unit[:, None]
-        np.fill_diagonal(scaled, 1.0 + ridge)
         self.deficient = False
-        self.cholesky, failed = lapack.dpotrf(scaled, lower=1, clean=0)
+        potrf, self.potrs = LAPACK[H.dtype.name]
+        # The lower triangle of a matrix stored by rows is the upper one of LAPACK's, which reads by columns.
+        self.cholesky, failed = potrf(self._scaled(H, ridge).T, lower=0, clean=0, overwrite_a=1)
         self.diagonalised = bool(failed) or self.cholesky.diagonal().min() < ILL_CONDITIONED
         if not self.diagonalised:
             self.deficient = self.cholesky.diagonal().min() ** 2 <= 4 * ridge
             return
-        values, vectors = np.linalg.eigh(scaled)
-        kept = values > 10 * len(values) * np.finfo(float).eps * values[-1]
+        values, vectors = np.linalg.eigh(self._scaled(H, ridge))
+        kept = values > 10 * len(values) * np.finfo(H.dtype).eps * values[-1]
         self.deficient = not kept.all()
         self.values, self.vectors = values[kept], vectors[:, kept]
+
+    def _scaled(self, H: np.ndarray, ridge: float) -> np.ndarray:
+        scaled: np.ndarray = H * self.unit
+        scaled *= self.unit[:, None]
+        np.einsum("jj->j", scaled)[:] = 1.0 + ridge
+        return scaled
 
     def solve(self, gradient: Array) -> Array:
         """Return ``H^-1 g`` for a gradient of shape (d + 1,)."""
@@ -46,5 +54,5 @@ class Factor:
         if self.diagonalised:
             solution = self.vectors @ ((self.vectors.T @ g) / self.values)
         else:
-            solution, _ = lapack.dpotrs(self.cholesky, g, lower=1)
-        return self.unit * solution
+            solution, _ = self.potrs(self.cholesky, g, lower=0)
+        return np.asarray(self.unit * solution, dtype=np.float64)

@@ -9,10 +9,12 @@ Imports numba, so it is imported when data are large enough to pay for that.
 
 from __future__ import annotations
 
+import ctypes
 import math
 from typing import Any
 
 import numpy as np
+from numba.extending import get_cython_function_address
 
 from logreg.compiled import compiled, compiled_as_written
 from logreg.products import Block, is_sparse
@@ -26,6 +28,11 @@ LN2_HIGH = float.fromhex("0x1.62e42fefa0000p-1")  # ln 2 in two parts: times a s
 LN2_LOW = float.fromhex("0x1.cf79abc9e3b3ap-40")
 HALF_LN2 = math.log(2.0) / 2.0
 SQRT2 = math.sqrt(2.0)
+ROOT_VALUES = 500_000  # of the square root of a curvature at a time: they stay in cache
+INT, FLOAT = ctypes.POINTER(ctypes.c_int), ctypes.POINTER(ctypes.c_float)
+SSYRK = ctypes.CFUNCTYPE(
+    None, *[ctypes.c_char_p] * 2, INT, INT, FLOAT, ctypes.c_void_p, INT, FLOAT, ctypes.c_void_p, INT
+)(get_cython_function_address("scipy.linalg.cython_blas", "ssyrk"))
 SQRT2_LESS_1 = 0.41421356237309505  # sqrt(2) - 1.0 would have lost digits
 
 
@@ -153,6 +160,25 @@ def add_block(X: Any, scores: Any, w: Any, y: Any, weight: Any, buffers: Any, su
 
 
 @compiled
+def copy_rows(X: Any, by_column: bool, origin: Any, subset: Any, start: int, copied: Any) -> None:
+    """Fill ``copied`` with rows from number ``start`` of those meant, relative to ``origin``."""
+    m, d = copied.shape
+    if by_column:
+        for j in range(d):
+            for i in range(m):
+                copied[i, j] = X[j, subset[start + i] if subset.size else start + i]
+    else:
+        for i in range(m):
+            row = subset[start + i] if subset.size else start + i
+            for j in range(d):
+                copied[i, j] = X[row, j]
+    if origin.size:
+        for i in range(m):
+            for j in range(d):
+                copied[i, j] -= origin[j]
+
+
+@compiled
 def dense_rows(X: Any, by_column: bool, origin: Any, rows: Any, w: Any, sums: Any) -> float:
     """Add rows of a dense X to ``sums`` and return their loss.
 
@@ -176,23 +202,37 @@ def dense_rows(X: Any, by_column: bool, origin: Any, rows: Any, w: Any, sums: An
         block_weight = weight[start:stop] if weight.size else weight
         buffers = (terms, power_bits)
         if copied.shape[0]:
-            if by_column:
-                for j in range(d):
-                    for i in range(m):
-                        copied[i, j] = X[j, subset[start + i] if subset.size else start + i]
-            else:
-                for i in range(m):
-                    row = subset[start + i] if subset.size else start + i
-                    for j in range(d):
-                        copied[i, j] = X[row, j]
-            if origin.size:
-                for i in range(m):
-                    for j in range(d):
-                        copied[i, j] -= origin[j]
+            copy_rows(X, by_column, origin, subset, start, copied[:m])
             loss += add_block(copied[:m], scores[:m], w, y[start:stop], block_weight, buffers, sums)
         else:
             loss += add_block(X[start:stop], scores[:m], w, y[start:stop], block_weight, buffers, sums)
     return loss
+
+
+@compiled
+def root_rows(X: Any, by_column: bool, origin: Any, rows: Any, w: Any, scale: Any, root: Any) -> None:
+    """Write rows of the square root of the curvature: ``sqrt(D_i) * ((x_i - center) * unit, 1)``, for dense X.
+
+    ``scale = (center, unit)``, of which the last unit is the intercept's; ``root`` has d + 1 columns.
+    """
+    y, weight, offset, subset = rows
+    center, unit = scale
+    n, d = y.size, w.size - 1
+    size = max(8, min(BLOCK_ROWS, BLOCK_VALUES // max(d, 1)))
+    scores = np.empty(size)
+    copied = np.empty((size, d))
+    for start in range(0, n, size):
+        m = min(size, n - start)
+        copy_rows(X, by_column, origin, subset, start, copied[:m])
+        for i in range(m):
+            scores[i] = w[d] + (offset[start + i] if offset.size else 0.0)
+        add_scores(copied[:m], w, scores[:m])
+        for i in range(m):
+            e = math.exp(-abs(scores[i]))
+            weighted = math.sqrt(e * (weight[start + i] if weight.size else 1.0)) / (1.0 + e)
+            for j in range(d):
+                root[start + i, j] = (copied[i, j] - center[j]) * unit[j] * weighted
+            root[start + i, d] = unit[d] * weighted
 
 
 @compiled
@@ -238,22 +278,56 @@ def block_sums(block: Block, W: Array, kind: CurvatureKind) -> Sums:
     gradient = np.zeros(d + 1)
     diagonal, cross = np.zeros((2, d + 1 if kind == "diagonal" else 0))
     sums = (gradient, diagonal, cross)
-    subset = np.empty(0, dtype=np.int64) if block.subset is None else block.subset
-    rows = (fixed(block.y), fixed(block.weight), fixed(block.offset), fixed(subset))
     w = fixed(np.ascontiguousarray(W[:, 0]))
     if is_sparse(block.X):
         parts = (fixed(block.X.data), fixed(block.X.indices), fixed(block.X.indptr))
-        loss = sparse_rows(parts, rows, w, sums)
+        loss = sparse_rows(parts, arrays_of(block), w, sums)
     else:
-        by_column = bool(block.X.strides[0] < block.X.strides[1])
-        X = block.X.T if by_column else block.X
-        loss = dense_rows(fixed(X), by_column, fixed(block.origin), rows, w, sums)
+        loss = dense_rows(*dense_arrays_of(block), arrays_of(block), w, sums)
     weight = len(block.y) if block.weight is None else block.weight.sum()
     curvature = None
     if kind == "diagonal":
         cross[d] = diagonal[d]
         curvature = np.stack([diagonal, cross])[None]
     return Sums(np.array([float(weight)]), np.array([loss]), gradient[:, None], curvature)
+
+
+def curvature(block: Block, W: Array, center: Array, unit: Array) -> np.ndarray:
+    """Return the curvatures of K models over a block of dense rows ``((x_i - center) * unit, 1)``, in float32.
+
+    Only the lower triangles, of shape (K, d + 1, d + 1), are computed.
+    """
+    center, unit = fixed(center), fixed(unit)
+    n, d = block.X.shape if block.subset is None else (len(block.subset), block.X.shape[1])
+    root = np.empty((min(n, ROOT_VALUES // (d + 1) + 1), d + 1), dtype=np.float32)
+    squares = np.zeros((W.shape[1], d + 1, d + 1), dtype=np.float32)
+    for start in range(0, n, len(root)):
+        part = block.rows(start, min(start + len(root), n))
+        filled = root[: len(part.y)]
+        for w, square in zip(np.ascontiguousarray(W.T), squares, strict=True):
+            root_rows(*dense_arrays_of(part), arrays_of(part), fixed(w), (center, unit), filled)
+            add_lower_square(filled, square)
+    return squares
+
+
+def add_lower_square(A: np.ndarray, total: np.ndarray) -> None:
+    """Add the lower triangle of ``A' A``, float32, without the lock of the interpreter, which SciPy's wrapper holds."""
+    (n, d), one = A.shape, ctypes.c_float(1.0)
+    size, depth = ctypes.c_int(d), ctypes.c_int(n)
+    # BLAS reads rows as columns: its upper triangle of A A' is our lower one of A' A.
+    SSYRK(b"U", b"N", size, depth, one, A.ctypes.data, size, one, total.ctypes.data, size)
+
+
+def arrays_of(block: Block) -> tuple[np.ndarray, ...]:
+    """Return y, weight, offset and subset as the kernels take them."""
+    subset = np.empty(0, dtype=np.int64) if block.subset is None else block.subset
+    return fixed(block.y), fixed(block.weight), fixed(block.offset), fixed(subset)
+
+
+def dense_arrays_of(block: Block) -> tuple[np.ndarray, bool, np.ndarray]:
+    """Return a dense X, or its transpose where that is stored by rows, whether it is, and the origin."""
+    by_column = bool(block.X.strides[0] < block.X.strides[1])
+    return fixed(block.X.T if by_column else block.X), by_column, fixed(block.origin)
 
 
 def fixed(values: np.ndarray | None) -> np.ndarray:

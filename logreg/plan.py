@@ -23,27 +23,40 @@ Solver = Literal["auto", "gradient-descent", "newton"]
 
 SAMPLED_ROWS = 20_000  # at least so many rows give the sampled curvature,
 ROWS_A_COLUMN = 40  # and at least so many for each column,
-SAMPLED_FLOPS = 4e10  # unless that costs more than this
+SAMPLED_FLOPS = 4e10  # unless that costs more than this;
+MOST_ROWS_A_COLUMN = 1_000  # more, up to so many, while all of it costs no more than a pass
 FULL_FLOPS = 1e7  # up to here the curvature of all rows is taken at every pass: it costs less than a pass saved
-FLOPS_A_VALUE = 15  # flops of a matrix product in the time that a pass takes for one number
+FLOPS_A_VALUE = 100  # flops of a matrix product in the time that a pass takes for one number
 WORTH_TRYING = 50  # passes that a matrix costs from which on the diagonal is tried first
 WIDEST_MATRIX = 3_000  # columns up to which a curvature matrix is held
 SAMPLE_RIDGE = 0.1  # over sqrt(rows): penalty in a sample, in units of curvature, that leaves its rare columns finite
 SATURATED = 1e-3  # share of the average p (1 - p) below which a column's rows look separated
-FIRST_SAMPLE = 4_096  # rows; each sample is four times the one before, up to a third of all rows
+FIRST_SAMPLE = 4_096  # rows, or
+FIRST_ROWS_A_COLUMN = 10  # for each column, if that is more;
+GROWTH = 8  # each sample has so many times the rows of the one before,
+LARGEST_SAMPLE = 1 / 6  # up to this share of all rows
+CLOSE = 0.25  # distance to the optimum of a sample, as a share of how far that lies from the optimum of all rows
 
 
-def curvature_rows(d: int) -> int:
-    """Return of how many sampled rows a (d, d) curvature is taken."""
+def curvature_rows(rows: Rows) -> int:
+    """Return of how many sampled rows the curvature matrix is taken."""
+    d = rows.n_columns + 1
     affordable = int(SAMPLED_FLOPS / (2 * d * d))
-    return max(min(max(SAMPLED_ROWS, ROWS_A_COLUMN * d), affordable), 2 * d)
+    least = max(min(max(SAMPLED_ROWS, ROWS_A_COLUMN * d), affordable), 2 * d)
+    as_a_pass = int(rows.n_values / row_price(rows))
+    return max(least, min(MOST_ROWS_A_COLUMN * d, as_a_pass))
 
 
-def price(rows: Rows) -> int:
+def row_price(rows: Rows) -> float:
+    """Return what the curvature of a row costs, to read it and for its share of a product, in numbers of a pass."""
+    a_row = rows.n_values / rows.n_rows
+    return a_row + 2 * a_row**2 / FLOPS_A_VALUE
+
+
+def price(rows: Rows) -> float:
     """Return what a sampled curvature and its factor cost, in passes over the rows."""
-    d, a_row = rows.n_columns + 1, rows.n_values / rows.n_rows
-    flops = 2 * min(curvature_rows(d), rows.n_rows) * a_row**2 + d**3 / 3
-    return int(flops / (FLOPS_A_VALUE * rows.n_values + 1))
+    sampled = min(curvature_rows(rows), rows.n_rows)
+    return (sampled * row_price(rows) + (rows.n_columns + 1) ** 3 / 3 / FLOPS_A_VALUE) / (rows.n_values + 1)
 
 
 def choose(rows: Rows, n_models: int, solver: Solver, seed: int) -> Iterator[tuple[Preconditioner, int]]:
@@ -58,13 +71,14 @@ def choose(rows: Rows, n_models: int, solver: Solver, seed: int) -> Iterator[tup
         yield FullCurvature(n_models), sys.maxsize
         return
     wide = d > WIDEST_MATRIX
+    sampled = (n_models, rows, curvature_rows(rows), seed, price(rows))
     if solver == "gradient-descent":
-        yield Identity(Diagonal() if wide else SampledCurvature(n_models, rows, curvature_rows(d), seed)), sys.maxsize
+        yield Identity(Diagonal() if wide else SampledCurvature(*sampled)), sys.maxsize
         return
     if wide or price(rows) >= WORTH_TRYING:
-        yield Diagonal(), sys.maxsize if wide else price(rows)
+        yield Diagonal(), sys.maxsize if wide else int(price(rows))
     if not wide:
-        yield SampledCurvature(n_models, rows, curvature_rows(d), seed), sys.maxsize
+        yield SampledCurvature(*sampled), sys.maxsize
 
 
 def null_coefficients(rows: Rows, n_models: int, intercept: bool) -> Array:
@@ -75,23 +89,26 @@ def null_coefficients(rows: Rows, n_models: int, intercept: bool) -> Array:
 
 
 def start_on_samples(rows: Rows, penalty: Ridge, solver: Solver, intercept: bool, seed: int) -> Array:
-    """Return coefficients that samples of the rows, each four times the last, know to within a standard error.
+    """Return coefficients as good as growing samples of the rows know them: their error is the samples', not ours.
 
+    The optimum of a sample is ``sqrt(d + 1)`` of its standard errors away from that of all rows, a quarter more of
+    which hardly adds to it.
     A light ridge keeps finite what only the sample separates: from a saturated start p (1 - p) promises too much.
     """
     n_models = penalty.strength.shape[-1]
     W = null_coefficients(rows, n_models, intercept)
-    size = max(ROWS_A_COLUMN * (rows.n_columns + 1), FIRST_SAMPLE)
-    while 3 * size < rows.n_rows and solver == "auto":
+    size = max(FIRST_ROWS_A_COLUMN * (rows.n_columns + 1), FIRST_SAMPLE)
+    while size < LARGEST_SAMPLE * rows.n_rows and solver == "auto":
         seed += 1
         sample = rows.sample(size, seed)
         null = sample.sums(null_coefficients(sample, 1, intercept), "diagonal")
         unit = Scale.from_sums(null, np.zeros(1), intercept).unit
         light = np.divide(SAMPLE_RIDGE / size**0.5, unit**2, out=np.zeros_like(unit), where=unit > 0)
-        found = descend(sample, penalty.plus(light), W, solver, Limits(tol=1.0), intercept, seed)
+        close = max(1.0, CLOSE * (rows.n_columns + 1) ** 0.5)
+        found = descend(sample, penalty.plus(light), W, solver, Limits(tol=close), intercept, seed)
         good = np.array([status.is_optimum for status in found.status])
         W = np.where(good, found.coefficients, W)
-        size *= 4
+        size *= GROWTH
     return W
 
 
@@ -102,7 +119,7 @@ def descend(
     history: list[Pass] = []
     for preconditioner, patience in choose(rows, start.shape[1], solver, seed):
         passes = min(patience, limits.max_iter - len(history))
-        descent = Descent(preconditioner)
+        descent = Descent(preconditioner, limits.tol)
         solution = solve(rows, penalty, start, descent, replace(limits, max_iter=passes), intercept=intercept)
         history += solution.history
         start = solution.coefficients

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from functools import reduce
 from operator import add
-from typing import Self
+from typing import Self, TypeVar
+
+import numpy as np
 
 from logreg.products import Block, block_sums
+from logreg.scale import Scale
 from logreg.sums import Array, CurvatureKind, Sums
+
+Part = TypeVar("Part")
+Result = TypeVar("Result")
 
 
 class Rows(ABC):
@@ -28,6 +34,8 @@ class Rows(ABC):
         Weighted mean of the outcomes.
     smallest_weight : float
         The smallest positive weight.
+    is_sample : bool
+        Whether these rows stand for more than themselves.
     """
 
     n_rows: int
@@ -35,6 +43,7 @@ class Rows(ABC):
     n_values: int
     positive_fraction: float
     smallest_weight: float
+    is_sample = False
     executor: Executor | None = None
 
     @abstractmethod
@@ -55,19 +64,24 @@ class Rows(ABC):
         Blocks may be worked on by several threads; their sums are added in the order of the blocks, so the result
         is the same bit for bit in every run.
         """
-        return reduce(add, self._map_blocks(W, kind))
+        return reduce(add, self.map(lambda block: self.block_sums(block, W, kind), self.chunks()))
 
-    def _map_blocks(self, W: Array, kind: CurvatureKind) -> Iterator[Sums]:
-        def of_block(block: Block) -> Sums:
-            return self.block_sums(block, W, kind)
-
-        if self.executor is None:
-            return map(of_block, self.chunks())
-        return self.executor.map(of_block, self.chunks())
+    def map(self, function: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[Result]:
+        """Apply a function to parts of the rows, in threads where there are any."""
+        return map(function, parts) if self.executor is None else self.executor.map(function, parts)
 
     def block_sums(self, block: Block, W: Array, kind: CurvatureKind) -> Sums:
         """Return the sums over one block; a source with a faster kernel for its storage overrides this."""
         return block_sums(block, W, kind)
+
+    def curvature(self, W: Array, scale: Scale) -> np.ndarray:
+        """Return the mean curvature of K models in coordinates, shape (K, d + 1, d + 1), float32 where that is faster.
+
+        Only the lower triangles count.
+        """
+        sums = self.sums(W, "full")
+        assert sums.curvature is not None
+        return np.stack([scale.curvature(H / s) for H, s in zip(sums.curvature, sums.weight, strict=True)])
 
     def in_user_units(self, W: Array) -> Array:
         """Return coefficients of these rows as coefficients of X: a source that reads X differently overrides it."""

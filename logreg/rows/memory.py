@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from functools import reduce
 from itertools import pairwise
-from typing import Any
+from operator import add
+from typing import Any, Self
 
 import numpy as np
 
 from logreg.products import Block, block_sums, is_sparse
 from logreg.rows.base import Rows
+from logreg.scale import Scale
 from logreg.sums import Array, CurvatureKind, Sums
+from logreg.threads import one_blas_thread
 
 RARE = 0.25  # share of a sample that a rarer class gets
 COMPILED_FROM = 1_000_000  # stored values; below, importing and loading compiled kernels costs more than it saves
+THREADED_FROM = 400_000  # stored values; below, handing work to a thread takes longer than the work
+LARGE = 16_000_000  # stored values from which on each thread gets
+RANGES = 4  # ranges of rows, so that one that other work holds up is left with fewer
 FAR_FROM_ZERO = 1_000.0  # |mean| / sd from which a column is read relative to one of its values
 
 
@@ -36,8 +43,8 @@ class MemoryRows(Rows):
         column that lies far from zero relative to its spread, where sums of products would cancel.
     subset : ndarray of int, default=None
         Which rows of X these are, one for each entry of y; None means all.
-    executor : Executor, default=None
-        Threads that another source holds already.
+    whole : MemoryRows, default=None
+        The source that these rows are a sample of: its threads and kernels serve the sample too.
     """
 
     def __init__(
@@ -50,31 +57,46 @@ class MemoryRows(Rows):
         n_threads: int = 1,
         origin: Array | str | None = "auto",
         subset: np.ndarray | None = None,
-        executor: Executor | None = None,
+        whole: MemoryRows | None = None,
     ) -> None:
         self.X, self.y, self.weight, self.offset, self.subset = X, y, weight, offset, subset
         self.n_rows, self.n_columns = len(y), X.shape[1]
         a_row = X.nnz / X.shape[0] if is_sparse(X) else self.n_columns
         self.n_values = int(a_row * self.n_rows)
-        self.compiled = self.n_values >= COMPILED_FROM and not (is_sparse(X) and X.format == "csc")
-        self.n_threads = n_threads if self.compiled else 1
         self.origin = far_origin(X) if isinstance(origin, str) else origin
-        self.executor = executor
-        if self.n_threads > 1 and executor is None:
-            self.executor = ThreadPoolExecutor(self.n_threads, thread_name_prefix="logreg")
+        self.n_threads = n_threads
+        self.compiled: bool
+        if whole is not None:
+            self.is_sample, self.compiled, self.executor = True, whole.compiled, whole.executor
+        else:
+            self.compiled = self.n_values >= COMPILED_FROM and not (is_sparse(X) and X.format == "csc")
+            if self.compiled and n_threads > 1:
+                self.executor = ThreadPoolExecutor(n_threads, thread_name_prefix="logreg")
         if weight is None:
             self.positive_fraction, self.smallest_weight = float(y.mean()), 1.0
         else:
             self.positive_fraction = float(weight @ y / weight.sum())
             self.smallest_weight = float(weight[weight > 0].min())
 
+    def __enter__(self) -> Self:
+        """Keep linear algebra to the threads that share the rows."""
+        if self.compiled:
+            one_blas_thread.__enter__()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Let go of the threads."""
+        super().__exit__(*exception)
+        if self.compiled:
+            one_blas_thread.__exit__()
+
     def chunks(self) -> Iterable[Block]:
-        """Return one block a thread: equal ranges of rows."""
+        """Return the rows in equal ranges, one or some for each thread."""
         whole = Block(self.X, self.y, self.weight, self.offset, self.subset, self.origin)
-        if self.n_threads == 1:
+        if not self.compiled or self.n_threads == 1 or self.n_values < THREADED_FROM:
             return [whole]
-        ends = np.linspace(0, self.n_rows, self.n_threads + 1).astype(int)
-        return [self._range(whole, start, stop) for start, stop in pairwise(ends.tolist())]
+        ends = np.linspace(0, self.n_rows, self.n_threads * (RANGES if self.n_values >= LARGE else 1) + 1)
+        return [self._range(whole, start, stop) for start, stop in pairwise(ends.astype(int).tolist())]
 
     def _range(self, whole: Block, start: int, stop: int) -> Block:
         if self.subset is not None or not is_sparse(self.X):
@@ -92,6 +114,17 @@ class MemoryRows(Rows):
         from logreg import kernels
 
         return kernels.block_sums(block, W, kind)
+
+    def curvature(self, W: Array, scale: Scale) -> np.ndarray:
+        """Square standardised rows in float32: what is left of cancellation and of scales needs no more digits."""
+        if not self.compiled or is_sparse(self.X):
+            return super().curvature(W, scale)
+        from logreg import kernels
+
+        unit = np.append(scale.unit, scale.intercept)
+        squares = reduce(add, self.map(lambda block: kernels.curvature(block, W, scale.center, unit), self.chunks()))
+        squares /= np.float32(self.n_rows if self.weight is None else self.weight.sum())
+        return squares
 
     def in_user_units(self, W: Array) -> Array:
         """Return coefficients of ``X - origin`` as coefficients of X: they differ in the intercept."""
@@ -144,7 +177,7 @@ class MemoryRows(Rows):
             n_threads=self.n_threads,
             origin=self.origin,
             subset=subset,
-            executor=self.executor,
+            whole=self,
         )
 
 
