@@ -67,7 +67,8 @@ def choose(rows: Rows, n_models: int, solver: Solver, seed: int) -> Iterator[tup
     first, for as many passes: on well-conditioned data it arrives before.
     """
     n, d = rows.n_rows, rows.n_columns + 1
-    if solver == "newton" or (solver == "auto" and 2 * n * d * d <= FULL_FLOPS and d <= WIDEST_MATRIX):
+    few = 2 * n * d * d <= FULL_FLOPS and d <= WIDEST_MATRIX and not rows.is_sample
+    if solver == "newton" or (solver == "auto" and few):
         yield FullCurvature(n_models), sys.maxsize
         return
     wide = d > WIDEST_MATRIX
