@@ -5,15 +5,15 @@ from __future__ import annotations
 import gc
 from time import perf_counter, sleep
 
-REST = 0.05  # seconds for threads of what ran before to fall asleep: those of BLAS and OpenMP wait busily for a while
+REST = 0.2  # seconds for threads of what ran before to fall asleep: those of BLAS wait busily for longer than a fit lasts
 
 
 def in_turn(functions, rounds, calls=1):
     """Return for each function the seconds of one call in each round, after one call that is not counted.
 
     Functions take turns, so that whatever disturbs the machine disturbs them alike; with ``calls`` the clock runs over
-    so many calls of something short. Before each, the machine rests, and what is new since the start is searched for
-    garbage.
+    so many calls of something short, after one more that wakes its threads. Before each turn, the machine rests, and
+    what is new since the start is searched for garbage.
     """
     gc.freeze()
     seconds = {name: [] for name in functions}
@@ -21,6 +21,8 @@ def in_turn(functions, rounds, calls=1):
         for name, function in functions.items():
             gc.collect()
             sleep(REST)
+            if calls > 1:
+                function()
             start = perf_counter()
             for _ in range(calls):
                 function()

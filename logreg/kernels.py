@@ -48,12 +48,12 @@ def sigmoid_terms(scores: Any, y: Any, weight: Any, terms: Any, power_bits: Any)
     power = terms[3]
     n = scores.size
     for i in range(n):
-        k = np.floor(min(abs(scores[i]), LARGEST_SCORE) * LOG2_E + 0.5)
-        power_bits[i] = (1023 - np.int64(k)) << 52
-    for i in range(n):
         size = min(abs(scores[i]), LARGEST_SCORE)
         k = np.floor(size * LOG2_E + 0.5)
-        r = (k * LN2_HIGH - size) + k * LN2_LOW
+        terms[0, i] = (k * LN2_HIGH - size) + k * LN2_LOW
+        power_bits[i] = (1023 - np.int64(k)) << 52
+    for i in range(n):
+        r = terms[0, i]
         e = 1.0 / 6227020800.0
         e = e * r + 1.0 / 479001600.0
         e = e * r + 1.0 / 39916800.0
