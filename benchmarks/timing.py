@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from time import perf_counter, sleep
 
-REST = 0.2  # seconds for threads of what ran before to fall asleep: those of BLAS wait busily for longer than a fit lasts
+REST = 0.2  # seconds for threads of what ran before to fall asleep: those of BLAS wait busily for a while
 
 
 def in_turn(functions, rounds, calls=1):
