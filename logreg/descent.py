@@ -19,6 +19,7 @@ from logreg.scale import Scale
 from logreg.sums import Array, CurvatureKind, Sums
 
 CONTRACTION = 0.2  # share of the distance to the optimum that a pass with fresh curvature may be hoped to leave
+DOUBTFUL = 0.05  # standard errors within which only fresh curvature tells an optimum from separated classes
 LEAST_PROMISE = 0.7  # the same after it has brought less
 RECENT = 2  # steps over which contraction is judged: one alone may be an outlier
 MISJUDGED = 4.0  # factor by which a sampled column's curvature is off when only few of its rows were drawn
@@ -307,10 +308,18 @@ class Descent:
 
     The memory is the two-loop recursion of L-BFGS (Nocedal, 1980) started from P instead of a multiple of the
     identity.
+
+    Parameters
+    ----------
+    preconditioner : Preconditioner
+    tol : float
+        Distance to the optimum at which the descent will stop.
+    free : ndarray of bool, shape (K,)
+        Models without a penalty, whose optimum is believed on fresh curvature only.
     """
 
-    def __init__(self, preconditioner: Preconditioner, tol: float = 0.0) -> None:
-        self.preconditioner, self.tol = preconditioner, tol
+    def __init__(self, preconditioner: Preconditioner, tol: float = 0.0, free: np.ndarray | bool = False) -> None:
+        self.preconditioner, self.tol, self.free = preconditioner, tol, free
         self.pairs: deque[Pair] = deque(maxlen=preconditioner.memory)
         self.damping: Array | float = 1.0
         self.gradient, self.solved = np.empty(0), np.empty(0)  # of the last point, and P^-1 times it
@@ -374,6 +383,7 @@ class Descent:
         renewing = price + left / -np.log(self.promise)
         growing = GROWTH * price + 1.0 + left / -np.log(self.promise / GROWTH**0.5) if not far else np.inf
         poor = left / -np.log(contraction) > np.minimum(renewing, growing)
+        poor |= self.free & (distance <= min(self.tol, DOUBTFUL))
         return poor, bool((growing < renewing).any())
 
     def _solve(self, gradient: Array) -> Array:

@@ -120,7 +120,7 @@ def descend(
     history: list[Pass] = []
     for preconditioner, patience in choose(rows, start.shape[1], solver, seed):
         passes = min(patience, limits.max_iter - len(history))
-        descent = Descent(preconditioner, limits.tol)
+        descent = Descent(preconditioner, limits.tol, penalty.free)
         solution = solve(rows, penalty, start, descent, replace(limits, max_iter=passes), intercept=intercept)
         history += solution.history
         start = solution.coefficients
