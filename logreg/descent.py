@@ -19,8 +19,8 @@ from logreg.scale import Scale
 from logreg.sums import Array, CurvatureKind, Sums
 
 CONTRACTION = 0.2  # share of the distance to the optimum that a pass with fresh curvature may be hoped to leave
-DOUBTFUL = 0.05  # standard errors within which only fresh curvature tells an optimum from separated classes
 LEAST_PROMISE = 0.7  # the same after it has brought less
+DOUBTFUL = 0.05  # standard errors within which only fresh curvature tells an optimum from separated classes
 RECENT = 2  # steps over which contraction is judged: one alone may be an outlier
 MISJUDGED = 4.0  # factor by which a sampled column's curvature is off when only few of its rows were drawn
 FAR = 0.3  # mean change of the scores by the next step from which on curvature changes more than samples of it differ
@@ -375,7 +375,8 @@ class Descent:
         Fresh curvature promises what it brought the last time, more rows half of that: a sample's error goes with the
         root of its size. Far from the optimum curvature goes stale in a step, from however many rows it is.
         """
-        contraction = np.clip((self.sizes[-1] / self.sizes[0]) ** (1 / (len(self.sizes) - 1)), 1e-3, 0.99)
+        left_of_it = np.divide(self.sizes[-1], self.sizes[0], out=np.zeros_like(distance), where=self.sizes[0] > 0)
+        contraction = np.clip(left_of_it ** (1 / (len(self.sizes) - 1)), 1e-3, 0.99)
         if self.n_fresh > 1 and len(self.sizes) <= RECENT:
             self.promise = min(max(CONTRACTION, float(contraction.max())), LEAST_PROMISE)
         left = np.log(np.maximum(distance / max(self.tol, 1e-9), 1.0))

@@ -103,11 +103,12 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     Notes
     -----
-    n rows and d columns cost ``4 n d`` flops a pass, and all rows are read 5 to 15 times for usual data. While
-    ``2 n d**2`` is below 1e7 the method is Newton's; larger data take the curvature from up to 20,000 rows or 40 a
-    column, and data of 3,000 columns and more take its diagonal with a limited memory of past steps (L-BFGS; Nocedal,
-    1980). The gradient is always exact and from every row. See Nocedal and Wright, Numerical Optimization, 2006,
-    chapters 3 and 7.
+    n rows and d columns cost ``4 n d`` flops a pass, and all rows are read 4 to 15 times for usual data. While
+    ``2 n d**2`` is below 1e7 the method is Newton's. Larger data start on samples of the rows and take the curvature
+    from some tens of thousands of rows, in float32: it decides how many passes a fit takes, not where it ends. Data of
+    3,000 columns and more take the curvature's diagonal with a limited memory of past steps (L-BFGS; Nocedal, 1980).
+    The gradient is always exact and from every row. See Nocedal and Wright, Numerical Optimization, 2006, chapters 3
+    and 7; for curvature from samples, Byrd, Chin, Neveitt and Nocedal, SIAM J. Optim. 21, 2011.
 
     Examples
     --------
