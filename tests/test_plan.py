@@ -1,6 +1,7 @@
 """The plan: the right curvature for every shape, a start on samples, and an optimum that does not depend on them."""
 
 import warnings
+from itertools import product
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from logreg import LogisticRegression, plan
 from logreg.descent import Descent, Diagonal, FullCurvature, Identity, SampledCurvature
 from logreg.penalty import Ridge
-from logreg.plan import choose, curvature_rows, null_coefficients, price, start_on_samples
+from logreg.plan import choose, curvature_rows, null_coefficients, price, row_price, start_on_samples
 from logreg.rows import MemoryRows
 from logreg.solve import solve
 from logreg.stop import Limits
@@ -21,6 +22,8 @@ NO_PENALTY = Ridge(np.zeros(1))
 
 class Shape:
     """Rows of which nothing but the shape is known."""
+
+    is_sample = False
 
     def __init__(self, n_rows, n_columns):
         self.n_rows, self.n_columns, self.n_values = n_rows, n_columns, n_rows * n_columns
@@ -99,7 +102,7 @@ def test_solvers_asked_for_are_the_ones_used(d, ruler):
 
 def test_diagonal_gets_as_many_passes_as_the_matrix_costs():
     (_, patience), (_, rest) = choose(Shape(100, 2_000), 1, "auto", 0)
-    assert patience == price(Shape(100, 2_000)) >= plan.WORTH_TRYING
+    assert patience == int(price(Shape(100, 2_000))) >= plan.WORTH_TRYING
     assert rest > 10**9
     assert price(Shape(10**6, 2_000)) < price(Shape(10**5, 2_000)) < price(Shape(100, 2_000))
 
@@ -121,11 +124,31 @@ def test_matrix_goes_on_where_the_diagonal_was_stopped(max_iter, monkeypatch):
 
 
 def test_curvature_comes_from_enough_rows_for_its_columns_at_a_bounded_cost():
-    assert curvature_rows(2) == curvature_rows(500) == plan.SAMPLED_ROWS
-    assert curvature_rows(600) == 600 * plan.ROWS_A_COLUMN
-    for d in range(1, plan.WIDEST_MATRIX):
-        assert curvature_rows(d) >= 2 * d
-        assert 2 * curvature_rows(d) * d**2 <= max(plan.SAMPLED_FLOPS, 4 * d**3)
+    assert curvature_rows(Shape(30_000, 2)) == curvature_rows(Shape(30_000, 499)) == plan.SAMPLED_ROWS
+    assert curvature_rows(Shape(30_000, 599)) == 600 * plan.ROWS_A_COLUMN
+    for n, d in product([10**3, 10**5, 10**7], range(1, plan.WIDEST_MATRIX, 7)):
+        rows = Shape(n, d)
+        m = curvature_rows(rows)
+        assert m >= 2 * (d + 1)
+        cheap = 2 * m * (d + 1) ** 2 <= max(plan.SAMPLED_FLOPS, 4 * (d + 1) ** 3)
+        as_a_pass = m * row_price(rows) <= rows.n_values
+        assert cheap or as_a_pass
+        assert m <= max(plan.SAMPLED_ROWS, plan.MOST_ROWS_A_COLUMN * (d + 1))
+
+
+def test_curvature_comes_from_more_rows_the_less_it_costs_beside_a_pass():
+    counts = [curvature_rows(Shape(n, 100)) for n in (10**4, 10**5, 10**6, 10**7)]
+    assert counts == sorted(counts)
+    assert counts[0] == plan.SAMPLED_ROWS < counts[1] < counts[2] == counts[3] == 101 * plan.MOST_ROWS_A_COLUMN
+
+
+@pytest.mark.parametrize("d", [1, 12, 300, 2_500])
+def test_price_is_in_passes_over_the_rows(d):
+    prices = [price(Shape(n, d)) for n in (10**6, 10**7, 10**8)]
+    assert prices[0] >= prices[1] >= prices[2] > 0
+    whole = Shape(2 * d, d)  # all of them are sampled, a product of d by d
+    factor = (d + 1) ** 3 / 3 / plan.FLOPS_A_VALUE
+    assert price(whole) == pytest.approx((2 * d * (d + 2 * d**2 / plan.FLOPS_A_VALUE) + factor) / (2 * d**2 + 1))
 
 
 # Where to start
@@ -137,21 +160,47 @@ def test_start_without_columns_is_the_log_odds_of_the_mean_outcome():
     assert not null_coefficients(rows, 3, False).any()
 
 
+SIZES = [1_000, 8_000]  # the next were more than a sixth of all rows
+LARGEST = SIZES[-1]
+
+
+@pytest.fixture
+def two_samples(monkeypatch):
+    """Let samples begin small enough for two of them."""
+    monkeypatch.setattr(plan, "FIRST_SAMPLE", SIZES[0])
+
+
 @pytest.mark.parametrize("seed", range(5))
-def test_start_on_samples_is_as_near_as_the_largest_sample_can_tell(tall, seed):
+def test_start_on_samples_is_as_near_as_the_largest_sample_can_tell(tall, seed, two_samples):
     start = start_on_samples(tall.rows, NO_PENALTY, "auto", True, seed)
-    largest = 4 * plan.FIRST_SAMPLE  # the last to be no more than a third of all rows
-    sampling_error = np.sqrt((D + 1) * N / largest)
-    assert distance(tall, start) < 3 * sampling_error
-    assert distance(tall, null_coefficients(tall.rows, 1, True)) > 10 * sampling_error
+    sampling_error = np.sqrt((D + 1) * N / LARGEST)
+    assert distance(tall, start) < 2 * sampling_error
+    assert distance(tall, null_coefficients(tall.rows, 1, True)) > 7 * sampling_error
 
 
-def test_start_on_samples_reads_no_more_than_the_samples(tall, monkeypatch):
+def test_start_on_samples_reads_no_more_than_the_samples(tall, two_samples, monkeypatch):
     monkeypatch.setattr(tall.rows, "sums", None)
     sizes, sample = [], tall.rows.sample
     monkeypatch.setattr(tall.rows, "sample", lambda n, seed: sizes.append(n) or sample(n, seed))
     start_on_samples(tall.rows, NO_PENALTY, "auto", True, 0)
-    assert sizes == [plan.FIRST_SAMPLE, 4 * plan.FIRST_SAMPLE]
+    assert sizes == SIZES
+
+
+@pytest.mark.parametrize(("d", "distance"), [(3, 1.0), (15, 1.0), (63, 2.0)])
+def test_samples_are_left_within_a_share_of_what_they_cannot_tell(d, distance, two_samples, monkeypatch):
+    random = np.random.default_rng(0)
+    rows = MemoryRows(random.standard_normal((N, d)), random.integers(0, 2, N, dtype=np.int8))
+    found, descend = [], plan.descend
+
+    def watched(sample, penalty, start, solver, limits, intercept, seed):
+        found.append((limits.tol, descend(sample, penalty, start, solver, limits, intercept, seed)))
+        return found[-1][1]
+
+    monkeypatch.setattr(plan, "descend", watched)
+    start_on_samples(rows, NO_PENALTY, "auto", True, 0)
+    assert [tol for tol, _ in found] == [distance] * 2
+    for _, solution in found:
+        assert solution.history[-1].decrement[0] <= distance
 
 
 @pytest.mark.parametrize("solver", ["newton", "gradient-descent"])
@@ -222,11 +271,11 @@ def test_column_of_a_single_row_is_fitted_right_though_no_sample_sees_it(tall, r
     rare = np.zeros((N, 1))
     rare[row] = value
     X = np.hstack([tall.X, rare])
-    clf = LogisticRegression().fit(X, tall.y)
+    clf = LogisticRegression(tol=1e-5).fit(X, tall.y)  # of a standard error, which may be 30 times the coefficient
     exact = LogisticRegression(solver="newton", tol=1e-10).fit(X, tall.y)
     np.testing.assert_allclose(clf.coef_[0, -1], exact.coef_[0, -1], rtol=1e-3)
     assert clf.solver_ == "sampled-curvature"
-    assert clf.n_passes_ <= 15
+    assert clf.n_passes_ <= 20  # which cost less than fresh curvature
 
 
 def test_unpenalised_column_of_four_rows_is_fitted_right(tall):
@@ -236,6 +285,22 @@ def test_unpenalised_column_of_four_rows_is_fitted_right(tall):
     clf = LogisticRegression(penalty=None).fit(X, tall.y)
     exact = LogisticRegression(penalty=None, solver="newton", tol=1e-10).fit(X, tall.y)
     np.testing.assert_allclose(clf.coef_[0, -1], exact.coef_[0, -1], atol=2e-4)  # its standard error is about 1
+
+
+@pytest.mark.xfail(strict=True, reason="in float32 a large eigenvalue hides where the fit is not done")
+def test_columns_that_differ_by_a_thousandth_are_fitted_within_the_tolerance():
+    random = np.random.default_rng(0)
+    d, apart = 100, 1e-3
+    X = random.standard_normal((N, 1)) + apart * random.standard_normal((N, d))
+    X[:, :10] = random.standard_normal((N, 10))
+    w = 0.02 / apart * random.standard_normal(d)
+    w[10:] -= w[10:].mean()
+    y = random.random(N) < 1 / (1 + np.exp(-X @ w))
+    clf = LogisticRegression(penalty=None).fit(X, y)
+    exact = LogisticRegression(penalty=None, solver="newton", tol=1e-8).fit(X, y)
+    assert clf.converged_
+    assert clf.solver_ == "sampled-curvature"
+    assert np.sqrt(2 * N * max(clf.objective_ - exact.objective_, 0.0)) < 1e-3  # in standard errors
 
 
 # Separation that only some rows show

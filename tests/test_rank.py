@@ -133,7 +133,7 @@ def test_fit_of_a_column_twice_shares_its_effect_equally():
 NOISE = pytest.mark.xfail(strict=True, reason="centring lifts the rounding of a singular curvature above the threshold")
 
 
-@NOISE
+@pytest.mark.xfail(strict=False, reason="the same, but for the rounding of OpenBLAS for SkylakeX and Sandybridge")
 def test_repeats_are_named_as_in_the_data_frame():
     X, y = load_titanic()
     X = X.astype(str)
