@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from logreg.descent import (
-    CONTRACTION,
+    FAR,
+    LEAST_PROMISE,
     MISJUDGED,
     Descent,
     Diagonal,
@@ -18,7 +19,7 @@ from logreg.descent import (
 )
 from logreg.objective import Objective, Point
 from logreg.penalty import Ridge
-from logreg.rows import MemoryRows
+from logreg.rows import MemoryRows, memory
 from logreg.scale import Scale
 from logreg.sums import Sums
 
@@ -27,19 +28,20 @@ ALL = np.ones(K, dtype=bool)
 
 
 class Plain(Preconditioner):
-    """P = 1, whatever it hears; it counts its disappointments."""
+    """A P that stays, whatever it hears; it notes for which models it is asked to renew, and if from more rows."""
 
-    def __init__(self, memory):
-        self.memory, self.disappointed = memory, 0
+    def __init__(self, memory, price=0.0, P=1.0, at_once=False):
+        self.memory, self.price, self.P, self.at_once, self.asked = memory, price, P, at_once, []
 
     def learn(self, point, accepted, sums, objective):
         return False
 
-    def disappoint(self):
-        self.disappointed += 1
+    def renew(self, point, models, objective, more_rows):
+        self.asked.append((models.tolist(), more_rows))
+        return self.at_once
 
     def apply(self, gradient):
-        return gradient
+        return gradient / self.P if np.ndim(self.P) == 0 else np.linalg.solve(self.P, gradient)
 
 
 class Setting:
@@ -131,6 +133,40 @@ def test_every_direction_descends_whatever_is_remembered(seed):
         assert ((gradient * direction).sum(axis=0) < 0).all()
 
 
+def newest_first(pairs, gradient, P):
+    """Return the direction by the formula for the inverse curvature, updated pair by pair, for one model."""
+    *_, (s, y) = pairs
+    inverse = np.linalg.inv(P) * (s @ y) / (y @ np.linalg.solve(P, y))
+    for step, change in pairs:
+        r = 1 / (step @ change)
+        left = np.eye(len(step)) - r * np.outer(step, change)
+        inverse = left @ inverse @ left.T + r * np.outer(step, step)
+    return -inverse @ gradient
+
+
+@pytest.mark.parametrize("changes", [False, True], ids=["P stays", "P changes on the way"])
+def test_memory_updates_the_inverse_of_any_preconditioner(changes):
+    random = np.random.default_rng(4)
+    _, point = quadratic()
+    halves = random.standard_normal((2, 6, 6))
+    first, second = (half @ half.T + np.eye(6) for half in halves)
+    descent, steps = Descent(Plain(memory=3, P=first)), []
+    here = point(random.standard_normal((6, K)))
+    for i in range(5):
+        before, here = here, point(random.standard_normal((6, K)))
+        if changes and i == 3:
+            descent.preconditioner.P = second  # as a pass that brings a diagonal tells
+        descent.learn(before, here, ALL, Sums.zeros(5, K, "diagonal" if i == 3 else "none"), None)
+        descent.direction(here.gradient)
+        steps.append((here.B - before.B, here.gradient - before.gradient))
+    gradient = random.standard_normal((6, K))
+    found = descent.direction(gradient)
+    for k in range(K):
+        pairs = [(step[:, k], change[:, k]) for step, change in steps[-3:]]
+        expected = newest_first(pairs, gradient[:, k], descent.preconditioner.P)
+        np.testing.assert_allclose(found[:, k], expected, rtol=1e-9)
+
+
 def test_models_remember_apart():
     H, point = quadratic()
     together = exact_steps(Descent(Plain(memory=5)), H, point, 4)
@@ -144,19 +180,90 @@ def one_of(point, B, k):
     return Point(B, found.value[k : k + 1], found.gradient[:, k : k + 1])
 
 
-def test_poor_contraction_disappoints_and_a_new_preconditioner_forgets():
-    here = Point(np.ones((D + 1, K)), np.zeros(K), np.ones((D + 1, K)))
-    for shrunk, disappointed in ((0.9 * CONTRACTION, 0), (1.1 * CONTRACTION, 1)):
-        descent = Descent(Plain(memory=4))
-        descent.learn(
-            here, Point(0.5 * here.B, here.value, shrunk * here.gradient), ALL, Sums.zeros(D, K, "none"), None
-        )
-        assert descent.preconditioner.disappointed == disappointed
-        assert len(descent.pairs) == 1
-    descent.preconditioner.learn = lambda *found: True
-    descent.learn(here, Point(0.5 * here.B, here.value, 0.5 * here.gradient), ALL, Sums.zeros(D, K, "none"), None)
-    gradient = np.random.default_rng(2).standard_normal((D + 1, K))
+# What fresh curvature is worth
+
+
+def descend(descent, contractions, first=0.1, weight=1e6, n_models=1):
+    """Let gradients shrink by factors a pass, from a size, in coordinates of unit curvature."""
+    sums = Sums.zeros(D, n_models, "none")
+    sums.weight[:] = weight
+    gradient = np.zeros((D + 1, n_models))
+    gradient[0] = first
+    here = Point(np.ones((D + 1, n_models)), np.zeros(n_models), gradient)
+    for contraction in contractions:
+        before, here = here, Point(0.5 * here.B, here.value, here.gradient * contraction)
+        descent.learn(before, here, np.ones(n_models, dtype=bool), sums, None)
+    return descent
+
+
+@pytest.mark.parametrize(
+    ("contraction", "price", "is_worth_it"),
+    [
+        (0.05, 1.0, False),  # 4 passes are left
+        (0.5, 1.0, True),  # 20 passes, where fresh curvature would do with 9 and its price
+        (0.5, 5.0, True),
+        (0.5, 20.0, False),
+        (0.9, 20.0, True),  # 130 passes
+        (0.9, 200.0, False),
+        (0.99, 1e9, False),
+        (2.0, 1.0, True),
+        (2.0, 1e9, False),
+    ],
+)
+@pytest.mark.parametrize("first", [0.1, 10.0], ids=["near", "far"])
+def test_curvature_is_renewed_where_the_passes_left_cost_more(contraction, price, is_worth_it, first):
+    descent = descend(Descent(Plain(4, price), tol=1e-4), [contraction], first)
+    assert [models for models, _ in descent.preconditioner.asked] == [[True]] * is_worth_it
+    assert len(descent.pairs) == 1  # until the fresh curvature is there
+
+
+@pytest.mark.parametrize(("first", "more_rows"), [(0.9 * FAR, True), (1.1 * FAR, False)])
+def test_more_rows_are_taken_only_near_the_optimum(first, more_rows):
+    assert descend(Descent(Plain(4, 0.1), tol=1e-4), [0.9], first).preconditioner.asked == [([True], more_rows)]
+
+
+def test_more_rows_are_not_taken_where_their_price_is_what_they_save():
+    assert descend(Descent(Plain(4, 5.0), tol=1e-4), [0.9]).preconditioner.asked == [([True], False)]
+
+
+@pytest.mark.parametrize("tol", [1e3, 1e-300, 0.0])
+def test_descent_that_is_there_needs_no_curvature_and_one_without_a_tolerance_counts_on(tol):
+    asked = descend(Descent(Plain(4, 1.0), tol), [0.9]).preconditioner.asked
+    assert len(asked) == (tol < 1)
+
+
+def test_contraction_is_judged_over_two_steps():
+    for contractions, times in (([0.01, 0.9], 0), ([0.01, 0.9, 0.9], 1)):
+        descent = descend(Descent(Plain(4, 1.0), tol=1e-4), contractions)
+        assert len(descent.preconditioner.asked) == times
+
+
+def test_only_models_that_contract_poorly_are_renewed():
+    descent = descend(Descent(Plain(4, 1.0), tol=1e-4), [np.array([0.9, 0.01, 0.8])], n_models=3)
+    assert [models for models, _ in descent.preconditioner.asked] == [[True, False, True]]
+
+
+def test_model_at_its_optimum_to_the_last_digit_is_left_alone():
+    descent = descend(Descent(Plain(4, 1.0), tol=1e-4), [0.9, 0.9], first=np.array([0.0, 0.1]), n_models=2)
+    assert [models for models, _ in descent.preconditioner.asked] == [[False, True]] * 2
+
+
+def test_model_without_a_penalty_is_believed_on_fresh_curvature_only():
+    free = np.array([True, False])
+    descent = descend(Descent(Plain(4, 1e9), 1e-4, free), [0.1], first=1e-7, n_models=2)
+    assert [models for models, _ in descent.preconditioner.asked] == [[True, False]]
+    assert not descend(Descent(Plain(4, 1e9), 1e-4, free), [0.1], n_models=2).preconditioner.asked
+
+
+def test_fresh_curvature_forgets_and_promises_what_it_brought_the_last_time():
+    descent = descend(Descent(Plain(4, 8.0, at_once=True), tol=1e-4), [0.75])
+    assert len(descent.preconditioner.asked) == 1
+    gradient = np.random.default_rng(2).standard_normal((D + 1, 1))
     np.testing.assert_array_equal(descent.direction(gradient), -gradient)
+    descend(descent, [0.75])  # the first was the sample's own; from here on it is known what renewing brings
+    assert len(descent.preconditioner.asked) == 2
+    descend(descent, [LEAST_PROMISE])
+    assert len(descent.preconditioner.asked) == 2
 
 
 # The preconditioners
@@ -244,18 +351,108 @@ def test_curvature_of_a_sample_has_the_diagonal_of_all_rows():
         assert not np.allclose(P, setting.curvature(k), rtol=1e-2)
 
 
-def test_sampled_curvature_is_kept_until_it_disappoints_and_then_comes_from_ever_more_rows():
-    setting = Setting()
-    sampled = SampledCurvature(K, setting.rows, 20, 0)
-    sizes = []
+@pytest.fixture(params=[False, True], ids=["products", "compiled"])
+def tolerance(request, monkeypatch):
+    """Return how well curvatures agree, computed either way."""
+    if request.param:
+        monkeypatch.setattr(memory, "COMPILED_FROM", 0)
+    return 1e-4 if request.param else 1e-9
+
+
+def matrix(preconditioner, k):
+    """Return model k's P."""
+    return np.linalg.inv(np.stack([preconditioner.factors[k].solve(e) for e in np.eye(D + 1)]))
+
+
+def learnt(setting, n_sampled):
+    sampled = SampledCurvature(K, setting.rows, n_sampled, 0)
+    assert sampled.learn(setting.point(), ALL, setting.sums("diagonal"), setting.objective)
+    return sampled
+
+
+def test_renewed_curvature_is_that_of_the_sample_at_the_new_point_with_its_diagonal_corrected(tolerance):
+    here, there = Setting(), Setting(at=1.5)
+    sampled = learnt(here, 200)
+    chosen = np.array([True, False, True])
+    old = sampled.apply(here.point().gradient)
+    assert sampled.renew(there.point(), chosen, there.objective, more_rows=False)
+    assert sampled.wants == "none"
+    assert sampled.rows.n_rows == 200
+    np.testing.assert_array_equal(sampled.apply(here.point().gradient)[:, 1], old[:, 1])
+    ridge = sampled._ridge(D + 1)
+    assert 0 < ridge < 1e-3
+    for k in (0, 2):
+        at_first, now = (
+            setting.objective.curvature(sampled.rows.sums(setting.objective.scale.coefficients(setting.B), "full"), k)
+            for setting in (here, there)
+        )
+        penalty = here.objective.penalty_curvature()[k]
+        share = np.diagonal(at_first) / (np.diagonal(here.curvature(k)) - penalty)
+        assert np.abs(share - 1).max() > 0.01  # or correcting would change nothing
+        expected = now / np.sqrt(share) / np.sqrt(share)[:, None] + np.diag(penalty)
+        expected += np.diag(ridge * np.diagonal(expected))
+        assert np.abs(matrix(sampled, k) - expected).max() < tolerance * np.diagonal(expected).max()
+
+
+def test_curvature_of_a_column_that_the_sample_does_not_show_waits_for_the_next_pass(tolerance):
+    setting = Setting(at=0.01)
+    X = setting.rows.X.copy()
+    drawn = SampledCurvature(K, setting.rows, 100, 0).rows.subset
+    unseen = np.setdiff1d(np.arange(N), drawn)[:3]
+    X[:, 0] = 0.0
+    X[unseen, 0] = 1.0
+    rows = MemoryRows(X, setting.rows.y, setting.rows.weight)
+    null = rows.sums(np.zeros((D + 1, 1)), "diagonal")
+    objective = Objective(Scale.from_sums(null, np.zeros(1), True), setting.objective.penalty)
+    sums = rows.sums(objective.scale.coefficients(setting.B), "diagonal")
+    point = objective.point(setting.B, sums)
+    sampled = SampledCurvature(K, rows, 100, 0)
+    assert not np.isin(unseen, sampled.rows.subset).any()
+    assert sampled.learn(point, ALL, sums, objective)
+    old = sampled.apply(point.gradient)
+    for k in range(K):
+        P, exact = matrix(sampled, k), objective.diagonal(sums)[0][k] + objective.penalty_curvature()[k]
+        assert np.abs(P[0, 1:]).max() < tolerance
+        assert P[0, 0] == pytest.approx(exact[0], rel=2e-3)  # a ridge of 1.5e-3
+    assert not sampled.renew(point, ALL, objective, more_rows=False)
+    assert sampled.wants == "diagonal"
+    np.testing.assert_array_equal(sampled.apply(point.gradient), old)
+    assert sampled.learn(point, ALL, sums, objective)
+    np.testing.assert_allclose(sampled.apply(point.gradient), old, rtol=1e-6)
+
+
+def test_sampled_curvature_is_kept_until_more_rows_are_asked_for_up_to_all_of_them_to_the_last_digit(tolerance):
+    setting, newton = Setting(), FullCurvature(K)
+    newton.learn(setting.point(), ALL, setting.sums("full"), setting.objective)
+    gradient = setting.point().gradient
+    exact = newton.apply(gradient)
+    sampled = SampledCurvature(K, setting.rows, 20, 0, price=0.5)
+    sizes, prices, errors = [], [], []
     for _ in range(5):
         assert sampled.wants == "diagonal"
         assert sampled.learn(setting.point(), ALL, setting.sums("diagonal"), setting.objective)
         assert sampled.wants == "none"
+        kept = sampled.apply(gradient)
         assert not sampled.learn(setting.point(), ALL, setting.sums("none"), setting.objective)
+        np.testing.assert_array_equal(sampled.apply(gradient), kept)
         sizes.append(sampled.rows.n_rows)
-        sampled.disappoint()
-    np.testing.assert_allclose(sizes, [20, 20, 80, 320, N], atol=1)
+        prices.append(sampled.price)
+        errors.append(np.abs(kept / exact - 1).max())
+        assert not sampled.renew(setting.point(), ALL, setting.objective, more_rows=True)
+        np.testing.assert_array_equal(sampled.apply(gradient), kept)
+    np.testing.assert_allclose(sizes, [20, 80, 320, N, N], atol=1)
+    np.testing.assert_allclose(prices, 0.5 * 4.0 ** np.arange(5))
+    assert min(errors[:3]) > 0.01
+    assert 1e-8 < errors[3] < 1e-4  # rounded
+    assert errors[4] < 1e-8
+
+
+def test_rejected_point_leaves_the_curvature_to_the_next_pass():
+    setting = Setting()
+    sampled = SampledCurvature(K, setting.rows, 100, 0)
+    none = np.zeros(K, dtype=bool)
+    assert not sampled.learn(setting.point(), none, setting.sums("diagonal"), setting.objective)
+    assert sampled.wants == "diagonal"
 
 
 def test_textbook_step_has_the_length_that_was_right_for_the_step_before():

@@ -83,6 +83,58 @@ def test_ridge_is_added_in_units_of_the_diagonal(ridge):
     np.testing.assert_allclose(Factor(H, ridge).solve(g), exact_solution(with_ridge, g), rtol=1e-12)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("rank", [3, D])
+def test_only_the_lower_triangle_is_read(dtype, rank):
+    half = np.random.default_rng(6).standard_normal((D, rank))
+    H = (half @ half.T).astype(dtype)
+    lower = np.where(np.tri(D, dtype=bool), H, np.nan).astype(dtype)
+    g = np.random.default_rng(7).standard_normal(D)
+    for ridge in (0.0, 1e-3):
+        ours, whole = Factor(lower, ridge), Factor(H, ridge)
+        assert ours.deficient == whole.deficient == (rank < D)
+        assert np.isfinite(ours.solve(g)).all()
+        np.testing.assert_array_equal(ours.solve(g), whole.solve(g))
+
+
+@pytest.mark.parametrize("units", [np.ones(D), UNITS], ids=["plain", "badly scaled"])
+@pytest.mark.parametrize("d", [D, 60])
+def test_float32_curvature_is_divided_by_in_float32_to_four_digits(d, units):
+    units = np.resize(units, d)
+    H = (positive_definite(np.geomspace(0.05, 5.0, d)) * units * units[:, None]).astype(np.float32)
+    g = np.random.default_rng(8).standard_normal(d) * units
+    factor = Factor(H)
+    assert not factor.deficient
+    assert factor.cholesky.dtype == np.float32
+    solution = factor.solve(g)
+    assert solution.dtype == np.float64  # as the coordinates that it moves
+    exact = np.linalg.solve(H.astype(np.float64) / units / units[:, None], g / units)
+    assert np.linalg.norm(solution * units - exact) <= 1e-4 * np.linalg.norm(exact)
+
+
+def test_float32_curvature_of_lower_rank_has_its_null_space_found():
+    half = np.random.default_rng(9).standard_normal((D, 3))
+    factor = Factor((half @ half.T).astype(np.float32))
+    assert factor.deficient
+    assert factor.vectors.dtype == np.float32
+    assert factor.vectors.shape == (D, 3)
+
+
+@pytest.mark.xfail(strict=True, reason="a large eigenvalue lifts the threshold in float32 above directions that count")
+def test_float32_curvature_keeps_every_direction_that_is_well_determined():
+    d, alike = 200, 180
+    H = np.eye(d)
+    H[:alike, :alike] = 1.0  # columns that are one and the same, and twenty that are not
+    H += np.diag(np.append(np.full(alike - 1, 0.02), np.zeros(d - alike + 1)))
+    H[0, 1] = H[1, 0] = H[0, 0]
+    H[1, 1] = H[0, 0]  # and a pair to the last digit
+    H[1], H[:, 1] = H[0], H[:, 0]
+    g = np.zeros(d)
+    g[5], g[6] = 1.0, -1.0  # along an eigenvector of 0.02
+    for dtype in (np.float64, np.float32):
+        np.testing.assert_allclose(Factor(H.astype(dtype)).solve(g)[5], 50.0, rtol=1e-3)
+
+
 RIDGED = pytest.mark.xfail(strict=True, reason="with many columns, the last pivot is many times the ridge")
 
 

@@ -11,6 +11,7 @@ from scipy import sparse
 from logreg import kernels
 from logreg.products import Block, block_sums
 from logreg.rows import MemoryRows, memory
+from logreg.scale import Scale
 
 
 def long_indices(X):
@@ -48,6 +49,7 @@ EVERY_KIND = pytest.mark.parametrize("kind", ["none", "diagonal"])
 @pytest.fixture(autouse=True)
 def compiled_whatever_the_size(monkeypatch):
     monkeypatch.setattr(memory, "COMPILED_FROM", 0)
+    monkeypatch.setattr(memory, "THREADED_FROM", 0)
 
 
 def make_block(n, d, seed=0):
@@ -208,3 +210,132 @@ def test_a_pass_allocates_next_to_nothing(make, n_threads):
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert peak < 2_000_000
+
+
+# The curvature in coordinates
+
+
+def exact_curvature(block, W, scale):
+    """Return the mean curvatures in coordinates by their definition, in float64."""
+    X = block._replace(X=block.X.astype(np.float64)).values()
+    weight = np.ones(len(X)) if block.weight is None else block.weight
+    scores = X @ W[:-1] + W[-1] + (0.0 if block.offset is None else block.offset[:, None])
+    D = weight[:, None] * np.exp(-np.abs(scores)) / (1 + np.exp(-np.abs(scores))) ** 2
+    Z = np.column_stack([(X - scale.center) * scale.unit, np.full(len(X), float(scale.intercept))])
+    return np.stack([(Z * d[:, None]).T @ Z for d in D.T]) / weight.sum()
+
+
+def compiled_curvature(rows, W, scale):
+    """Return the curvatures that the kernels give, of which the lower triangles count, the others made up."""
+    found = rows.curvature(W, scale)
+    assert found.dtype == np.float32
+    lower = np.tril(found.astype(np.float64))
+    return lower + np.tril(lower, -1).transpose(0, 2, 1)
+
+
+def assert_curvatures_agree(found, expected, scale, tolerance=1e-5):
+    diagonal = np.einsum("kjj->kj", expected)
+    unit = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+    assert np.abs((found - expected) / unit[:, None] / unit[:, :, None]).max() < tolerance
+    assert (diagonal[:, :-1][:, scale.unit > 0] > 0).all()
+
+
+def coefficients(scale, n_models, seed=1):
+    random = np.random.default_rng(seed)
+    return scale.coefficients(0.7 * random.standard_normal((len(scale.unit) + 1, n_models)))
+
+
+@pytest.mark.parametrize("store", DENSE.values(), ids=DENSE)
+@EVERY_DTYPE
+@pytest.mark.parametrize("n_models", [1, 3])
+@pytest.mark.parametrize("left_out", [(), ("weight",), ("offset",), ("subset",), ("origin",), OPTIONS])
+def test_every_layout_and_option_gives_the_curvature_of_its_definition(store, dtype, n_models, left_out):
+    block = with_all_rows(make_block(n=1_500, d=5), "subset" in left_out)._replace(**dict.fromkeys(left_out))
+    block = block._replace(X=store(block.X.astype(dtype)))
+    for intercept, n_threads in product((True, False), (1, 2)):
+        with rows_of(block, n_threads) as rows:
+            scale = Scale.from_sums(rows.sums(np.zeros((6, 1)), "diagonal"), np.zeros(1), intercept)
+            W = coefficients(scale, n_models)
+            assert_curvatures_agree(compiled_curvature(rows, W, scale), exact_curvature(block, W, scale), scale)
+
+
+def rows_of(block, n_threads=1):
+    X, y, weight, offset, subset, origin = block
+    return MemoryRows(X, y, weight, offset, n_threads=n_threads, origin=origin, subset=subset)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@EVERY_DTYPE
+@pytest.mark.parametrize("far", [0.0, 1e6], ids=["near", "far"])
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_curvature_keeps_its_digits_on_any_scale_and_far_from_zero(order, dtype, far, n_threads):
+    random = np.random.default_rng(5)
+    columns = random.standard_normal((3_000, 7)) @ (np.eye(7) + 0.3)
+    columns[:, ::2] += far  # in standard deviations
+    X = np.asarray(columns * 10.0 ** np.arange(-6, 8, 2), dtype=dtype, order=order)
+    block = Block(X, random.integers(0, 2, 3_000, dtype=np.int8), random.random(3_000), random.standard_normal(3_000))
+    with MemoryRows(*block[:4], n_threads=n_threads) as rows:
+        assert (rows.origin is not None) == (far > 0)
+        for source in (rows, rows.sample(800, seed=2)):
+            scale = Scale.from_sums(source.sums(np.zeros((8, 1)), "diagonal"), np.zeros(1), True)
+            W = coefficients(scale, 2)
+            meant = Block(X, source.y, source.weight, source.offset, source.subset, rows.origin)
+            assert_curvatures_agree(compiled_curvature(source, W, scale), exact_curvature(meant, W, scale), scale)
+
+
+@pytest.mark.parametrize("n", [3, 7, 8, 1_000])
+@pytest.mark.parametrize("d", [1, 2, 300])
+@pytest.mark.parametrize("root_values", [1_000, kernels.ROOT_VALUES])
+def test_every_shape_gives_the_curvature_of_its_definition(n, d, root_values, monkeypatch):
+    monkeypatch.setattr(kernels, "ROOT_VALUES", root_values)  # of which shapes fill a part, one or many
+    block = with_all_rows(make_block(n, d), chosen=False)
+    scale = Scale(np.zeros(d), np.full(d, 0.5), True)
+    W = coefficients(scale, 2) / d**0.5
+    for n_threads in (1, 2, 3):
+        with rows_of(block, n_threads) as rows:
+            assert_curvatures_agree(compiled_curvature(rows, W, scale), exact_curvature(block, W, scale), scale)
+
+
+@pytest.mark.xfail(strict=True, raises=ValueError, reason="the curvature of no rows is a range by steps of 0")
+def test_threads_without_a_row_add_nothing_to_the_curvature():
+    block = Block(np.array([[1.0], [2.0]]), np.array([0, 1], dtype=np.int8))
+    scale = Scale(np.ones(1), np.ones(1), True)
+    W = np.zeros((2, 1))
+    with rows_of(block, n_threads=3) as rows:
+        assert_curvatures_agree(compiled_curvature(rows, W, scale), exact_curvature(block, W, scale), scale)
+
+
+def test_scores_of_800_give_a_curvature_without_overflow():
+    z = np.concatenate([np.linspace(-800.0, 800.0, 401), [0.5, -0.5]])
+    block = Block(z[:, None], np.arange(403, dtype=np.int8) % 2)
+    scale = Scale(np.zeros(1), np.ones(1), True)
+    W = np.array([[1.0, -1.0], [0.0, 0.0]])
+    found = compiled_curvature(rows_of(block), W, scale)
+    assert_curvatures_agree(found, exact_curvature(block, W, scale), scale)
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 3])
+def test_curvature_repeats_bit_for_bit(n_threads):
+    block = make_block(n=20_000, d=30)
+    with rows_of(block, n_threads) as rows:
+        scale = Scale.from_sums(rows.sums(np.zeros((31, 1)), "diagonal"), np.zeros(1), True)
+        W = coefficients(scale, 2)
+        first = rows.curvature(W, scale)
+        for _ in range(20):
+            np.testing.assert_array_equal(rows.curvature(W, scale), first)
+
+
+@pytest.mark.parametrize("make", list(FORTY_MEGABYTES.values())[:4], ids=list(FORTY_MEGABYTES)[:4])
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_curvature_allocates_no_more_than_what_stays_in_cache(make, n_threads):
+    X = make()
+    n, d = X.shape
+    scale = Scale(np.zeros(d), np.ones(d), True)
+    W = np.zeros((d + 1, 1))
+    with MemoryRows(X, np.arange(n, dtype=np.int8) % 2, np.ones(n), n_threads=n_threads, origin=None) as rows:
+        rows.curvature(W, scale)  # what loading the compiled code allocates
+        tracemalloc.start()
+        rows.curvature(W, scale)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peak < 3_000_000 * n_threads

@@ -8,6 +8,7 @@ from scipy import sparse
 
 from logreg import LogisticRegression
 from logreg.rows import MemoryRows, memory
+from logreg.scale import Scale
 
 N, D = 301, 4
 STORAGES = {
@@ -36,6 +37,7 @@ def make_rows(store=np.ascontiguousarray, n=N, weighted=True, share=0.4, seed=0,
 @pytest.fixture
 def compiled(monkeypatch):
     monkeypatch.setattr(memory, "COMPILED_FROM", 0)
+    monkeypatch.setattr(memory, "THREADED_FROM", 0)
 
 
 # The pass
@@ -100,6 +102,43 @@ def test_share_of_positives_and_smallest_weight_are_those_of_the_rows_that_count
     assert (rows.positive_fraction, rows.smallest_weight) == (0.125, 0.5)
     rows = MemoryRows(X, y)
     assert (rows.positive_fraction, rows.smallest_weight) == (0.5, 1.0)
+
+
+@pytest.mark.parametrize(("threaded_from", "large", "n_blocks"), [(0, 10**9, 3), (10**9, 10**9, 1), (0, 0, 3 * 4)])
+def test_rows_are_dealt_out_by_what_there_is_to_do(threaded_from, large, n_blocks, compiled, monkeypatch):
+    monkeypatch.setattr(memory, "THREADED_FROM", threaded_from)
+    monkeypatch.setattr(memory, "LARGE", large)
+    assert memory.RANGES == 4
+    W = np.random.default_rng(1).standard_normal((D + 1, 1))
+    with make_rows(n_threads=3) as rows, make_rows(n_threads=1) as alone:
+        sizes = [len(block.y) for block in rows.chunks()]
+        assert len(sizes) == n_blocks
+        assert sum(sizes) == N
+        assert max(sizes) - min(sizes) <= 1
+        assert len(list(alone.chunks())) == 1
+        np.testing.assert_allclose(rows.sums(W).gradient, alone.sums(W).gradient, rtol=1e-12, atol=1e-12)
+
+
+# The curvature
+
+
+@EVERY_STORAGE
+@pytest.mark.parametrize("is_sample", [False, True])
+@pytest.mark.parametrize("intercept", [True, False])
+def test_curvature_of_small_and_of_sparse_rows_is_exact(store, is_sample, intercept, monkeypatch):
+    if sparse.issparse(store(np.eye(2))):
+        monkeypatch.setattr(memory, "COMPILED_FROM", 0)
+    rows = make_rows(store)
+    with rows:
+        source = rows.sample(150, seed=1) if is_sample else rows
+        scale = Scale.from_sums(source.sums(np.zeros((D + 1, 1)), "diagonal"), np.zeros(1), intercept)
+        W = scale.coefficients(np.random.default_rng(2).standard_normal((D + 1, 3)))
+        found = source.curvature(W, scale)
+        Z = np.column_stack([(values(source) - scale.center) * scale.unit, np.full(len(source.y), float(intercept))])
+    p = 1 / (1 + np.exp(-(values(source) @ W[:-1] + W[-1] + source.offset[:, None])))
+    assert found.dtype == np.float64
+    for H, weight in zip(found, (source.weight[:, None] * p * (1 - p)).T, strict=True):
+        np.testing.assert_allclose(H, (Z * weight[:, None]).T @ Z / source.weight.sum(), rtol=1e-10, atol=1e-13)
 
 
 # The sample
