@@ -260,7 +260,14 @@ class SampledCurvature(FullCurvature):
                 self.shown[k] = np.divide(sampled, diagonal, out=np.ones_like(sampled), where=diagonal > 0)
             H = calibrated(H, diagonal)
             np.einsum("jj->j", H)[:] += penalty[k]
-            self.factors[k] = Factor(H, self._ridge(len(H)))
+            ridge = self._ridge(len(H))
+            while (factor := Factor(H, ridge)).diagonalised and self.rows.is_sample and ridge < 1.0:
+                ridge *= 10.0  # what looks singular in a sample must not be taken for that
+            if factor.diagonalised and self.rounded:  # float32 does not tell flat directions from none
+                self.rounded = False
+                return self._take(point, models, objective, exact)
+            self.factors[k] = factor
+        return None
 
     def _ridge(self, d: int) -> float:
         if not self.rows.is_sample:

@@ -299,7 +299,7 @@ def curvature(block: Block, W: Array, center: Array, unit: Array) -> np.ndarray:
     """
     center, unit = fixed(center), fixed(unit)
     n, d = block.X.shape if block.subset is None else (len(block.subset), block.X.shape[1])
-    root = np.empty((min(n, ROOT_VALUES // (d + 1) + 1), d + 1), dtype=np.float32)
+    root = np.empty((min(max(n, 1), ROOT_VALUES // (d + 1) + 1), d + 1), dtype=np.float32)
     squares = np.zeros((W.shape[1], d + 1, d + 1), dtype=np.float32)
     for start in range(0, n, len(root)):
         part = block.rows(start, min(start + len(root), n))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from threading import Lock
+from typing import Any
 
 import joblib
 from joblib.parallel import get_active_backend
@@ -31,9 +32,14 @@ def cpu_count() -> int:
 
 
 @cache
-def libraries() -> ThreadpoolController:
-    """Return the handle of the linear algebra libraries in this process; finding them takes milliseconds."""
-    return ThreadpoolController()
+def linear_algebra() -> list[Any]:
+    """Return the handles of the BLAS libraries in this process; finding them takes milliseconds."""
+    return list(ThreadpoolController().select(user_api="blas").lib_controllers)
+
+
+def set_threads(library: Any, n: int) -> None:
+    """Set the threads of a BLAS library, whichever thread asks: newer threadpoolctl heeds only the first that did."""
+    getattr(library, "_real_set_num_threads", library.set_num_threads)(n)
 
 
 class OneBlasThread:
@@ -45,20 +51,24 @@ class OneBlasThread:
 
     def __init__(self) -> None:
         self.lock, self.n_inside = Lock(), 0
+        self.before: list[int] = []
 
     def __enter__(self) -> None:
         """Set the limit, unless it is set."""
         with self.lock:
             if self.n_inside == 0:
-                self.limit = libraries().limit(limits=1, user_api="blas")
+                self.before = [library.num_threads for library in linear_algebra()]
+                for library in linear_algebra():
+                    set_threads(library, 1)
             self.n_inside += 1
 
     def __exit__(self, *exception: object) -> None:
-        """Let go of the limit, unless others need it."""
+        """Restore what was, unless others are inside."""
         with self.lock:
             self.n_inside -= 1
             if self.n_inside == 0:
-                self.limit.restore_original_limits()
+                for library, n in zip(linear_algebra(), self.before, strict=True):
+                    set_threads(library, n)
 
 
 one_blas_thread = OneBlasThread()

@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from logreg import LogisticRegression
 from logreg.rows import MemoryRows, memory
-from logreg.threads import libraries, one_blas_thread
+from logreg.threads import linear_algebra, one_blas_thread
 
 
 def blas_threads():
@@ -68,10 +68,6 @@ def test_limit_is_gone_after_an_error_inside():
         assert set(blas_threads()) == {2}
 
 
-CONTROL = pytest.mark.xfail(strict=True, reason="threadpoolctl 3.8 heeds only the thread that set a limit first")
-
-
-@CONTROL
 def test_limit_lasts_until_the_last_thread_has_left():
     first_is_inside, first_may_leave, first_has_left, may_end = (threading.Event() for _ in range(4))
 
@@ -95,7 +91,6 @@ def test_limit_lasts_until_the_last_thread_has_left():
             may_end.set()
 
 
-@CONTROL
 def test_limit_of_one_thread_keeps_no_other_from_setting_its_own():
     left, may_end = threading.Event(), threading.Event()
 
@@ -117,7 +112,6 @@ def test_limit_of_one_thread_keeps_no_other_from_setting_its_own():
             may_end.set()
 
 
-@pytest.mark.xfail(strict=False, reason=CONTROL.kwargs["reason"])
 def test_many_threads_that_come_and_go_leave_the_number_as_it_was():
     barrier = threading.Barrier(8)
 
@@ -129,7 +123,7 @@ def test_many_threads_that_come_and_go_leave_the_number_as_it_was():
         with one_blas_thread:
             return {library.num_threads for library in blas} == {1}
 
-    blas = libraries().select(user_api="blas").lib_controllers
+    blas = linear_algebra()
     with ThreadPoolExecutor(8) as executor:
         found = list(executor.map(come_and_go, range(8)))
     assert all(all(each) for each in found)
