@@ -10,8 +10,9 @@ from typing import Literal
 import numpy as np
 from scipy.special import logit
 
-from logreg.descent import Descent, Diagonal, FullCurvature, Identity, Preconditioner, SampledCurvature
+from logreg.descent import Descent
 from logreg.penalty import Ridge
+from logreg.preconditioner import Diagonal, FullCurvature, Identity, Preconditioner, SampledCurvature
 from logreg.rank import Redundancy, minimum_norm
 from logreg.rows import Rows
 from logreg.scale import Scale

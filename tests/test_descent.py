@@ -5,11 +5,11 @@ from itertools import pairwise, product
 import numpy as np
 import pytest
 
-from logreg.descent import (
-    FAR,
-    LEAST_PROMISE,
+from logreg.descent import FAR, LEAST_PROMISE, Descent
+from logreg.objective import Objective, Point
+from logreg.penalty import Ridge
+from logreg.preconditioner import (
     MISJUDGED,
-    Descent,
     Diagonal,
     FullCurvature,
     Identity,
@@ -17,8 +17,6 @@ from logreg.descent import (
     SampledCurvature,
     calibrated,
 )
-from logreg.objective import Objective, Point
-from logreg.penalty import Ridge
 from logreg.rows import MemoryRows, memory
 from logreg.scale import Scale
 from logreg.sums import Sums

@@ -9,9 +9,10 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 
 from logreg import LogisticRegression, plan
-from logreg.descent import Descent, Diagonal, FullCurvature, Identity, SampledCurvature
+from logreg.descent import Descent
 from logreg.penalty import Ridge
 from logreg.plan import choose, curvature_rows, null_coefficients, price, row_price, start_on_samples
+from logreg.preconditioner import Diagonal, FullCurvature, Identity, SampledCurvature
 from logreg.rows import MemoryRows
 from logreg.solve import solve
 from logreg.stop import Limits

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from logreg.descent import Descent, Diagonal, FullCurvature, Identity, SampledCurvature
+from logreg.descent import Descent
 from logreg.penalty import Ridge
+from logreg.preconditioner import Diagonal, FullCurvature, Identity, SampledCurvature
 from logreg.rows import MemoryRows
 from logreg.sigmoid import logistic
 from logreg.solve import NonFiniteSumsError, solve

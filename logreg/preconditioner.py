@@ -1,0 +1,293 @@
+"""Preconditioners: one dial from the textbook's step to Newton's, all read off the sigmoid's own derivative p (1 - p).
+
+Identity (a number), the diagonal of the curvature, the curvature of a sample of the rows, the curvature of all rows.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Protocol
+
+import numpy as np
+
+from logreg.factor import Factor
+from logreg.objective import Objective, Point
+from logreg.scale import Scale
+from logreg.sums import Array, CurvatureKind, Sums
+
+MISJUDGED = 4.0  # factor by which a sampled column's curvature is off when only few of its rows were drawn
+UNSEEN = 1e-5  # share of a column's curvature, in directions of which a sample shows none
+NOISE = 0.6  # the same times ``(d / m)**2``, for the noise of a sample of m rows, which makes flat directions flatter
+ROUNDED = 1e-6  # the same where all rows were added up in float32
+GROWTH = 4  # times as many rows, when a sample was too small
+
+
+class RowSource(Protocol):
+    """Rows whose curvature can be taken, of all or of a sample."""
+
+    is_sample: bool
+
+    def sums(self, W: Array, kind: CurvatureKind = "none") -> Sums:
+        """Return the sums over the rows."""
+
+    def curvature(self, W: Array, scale: Scale) -> np.ndarray:
+        """Return the mean curvature of each model in coordinates; only the lower triangles count."""
+
+    def sample(self, n_rows: int, seed: int) -> RowSource:
+        """Return a sample of them, or themselves where they are no more."""
+
+
+class Preconditioner(ABC):
+    """P in ``B <- B - t * P^-1 * gradient``.
+
+    Attributes
+    ----------
+    name : str
+        What a user reads in ``solver_``.
+    wants : {"none", "diagonal", "full"}
+        The curvature it asks of the next pass.
+    caution : float
+        By how much ``sqrt(g' P^-1 g)`` may fall short of the distance to the optimum.
+    price : float
+        What a fresh P costs, in passes over all rows.
+    memory : int
+        Pairs of the limited memory that go well with it.
+    deficient : bool
+        Whether the curvature was found singular to rounding.
+    """
+
+    name: str
+    wants: CurvatureKind = "none"
+    caution = 1.0
+    price = 0.0
+    memory = 0
+    deficient = False
+
+    @abstractmethod
+    def learn(self, point: Point, accepted: np.ndarray, sums: Sums, objective: Objective) -> bool:
+        """Take what a pass at a point brought for the models that accepted it; tell if P is a new one."""
+
+    def secant(self, step: Array, change: Array) -> None:  # noqa: B027
+        """Hear of the last steps and the changes of the gradient along them, each (d + 1, K)."""
+
+    def renew(self, point: Point, models: np.ndarray, objective: Objective, more_rows: bool) -> bool:
+        """Take fresh curvature at a point for some models, or with the next pass; tell if that is done already."""
+        return False
+
+    @abstractmethod
+    def apply(self, gradient: Array) -> Array:
+        """Return ``P^-1 g`` for K gradients, shape (d + 1, K)."""
+
+    def distance(self, gradient: Array, direction: Array) -> Array:
+        """Return ``sqrt(g' P^-1 g)`` of each model, where the direction is ``-P^-1 g``: the Newton decrement."""
+        squared: Array = -(gradient * direction).sum(axis=0)
+        return self.caution * np.sqrt(np.maximum(squared, 0.0))
+
+
+class Identity(Preconditioner):
+    """Textbook gradient descent: P is a number.
+
+    It is the one that would have been exact for the step before (Barzilai and Borwein, 1988). A second
+    preconditioner, the ruler, takes no part in the steps: it measures how far away the optimum is, and is renewed
+    each time that distance has fallen to a tenth.
+    """
+
+    name = "gradient-descent"
+
+    def __init__(self, ruler: Preconditioner) -> None:
+        self.length: Array | float = 1.0
+        self.ruler = ruler
+        self.renewed_at = np.inf
+
+    @property
+    def wants(self) -> CurvatureKind:  # type: ignore[override]
+        """What the ruler wants."""
+        return self.ruler.wants
+
+    def learn(self, point: Point, accepted: np.ndarray, sums: Sums, objective: Objective) -> bool:
+        """Let the ruler learn from the curvature."""
+        distance = self.distance(point.gradient, point.gradient).max() if np.isfinite(self.renewed_at) else np.inf
+        renewed = self.ruler.learn(point, accepted, sums, objective)
+        if not renewed and distance < 0.1 * self.renewed_at:
+            renewed = self.ruler.renew(point, accepted, objective, more_rows=False)
+        if renewed:
+            self.renewed_at = self.distance(point.gradient, point.gradient).max()
+        return False
+
+    def secant(self, step: Array, change: Array) -> None:
+        """Set the length to ``s'y / y'y`` of step s and change y."""
+        slope, size = (step * change).sum(axis=0), np.square(change).sum(axis=0)
+        self.length = np.where(slope > 0, slope / np.where(size > 0, size, 1.0), self.length)
+
+    def apply(self, gradient: Array) -> Array:
+        """Return the gradient times the length."""
+        return self.length * gradient
+
+    def distance(self, gradient: Array, direction: Array) -> Array:
+        """Return the distance that the ruler measures."""
+        return self.ruler.distance(gradient, -self.ruler.apply(gradient))
+
+
+class Diagonal(Preconditioner):
+    """The curvature's diagonal, with the intercept decoupled from the columns: for data too wide for a matrix.
+
+    With curvature-weighted means h and their total s, ``d_w = A^-1 (g_w - h g_b)`` and ``d_b = g_b / s - h . d_w``.
+    It is renewed early, then every tenth pass. 2 d numbers and flops a model.
+    """
+
+    name = "diagonal"
+    wants: CurvatureKind = "diagonal"
+    memory = 10
+    caution = 10.0**0.5
+
+    def __init__(self) -> None:
+        self.n_learnt = 0
+        self.spread, self.mean = np.empty((0, 0)), np.empty((0, 0))
+
+    def learn(self, point: Point, accepted: np.ndarray, sums: Sums, objective: Objective) -> bool:
+        """Renew the diagonal when the pass brought one."""
+        renewed = sums.curvature is not None
+        if renewed:
+            diagonal, cross = objective.diagonal(sums)
+            total = diagonal[:, -1:]
+            mean = np.divide(cross, total, out=np.zeros_like(cross), where=total > 0)
+            mean[:, -1] = 0.0
+            spread = np.maximum(diagonal - total * mean**2, 1e-3 * diagonal) + objective.penalty_curvature()
+            old = (self.spread, self.mean) if self.n_learnt else (spread, mean)
+            keep = accepted[:, None]
+            self.spread, self.mean = (np.where(keep, new, kept) for new, kept in zip((spread, mean), old, strict=True))
+        self.n_learnt += 1
+        self.wants = "diagonal" if self.n_learnt in (1, 3, 5) or self.n_learnt % 10 == 9 else "none"
+        return False  # pairs stay useful: they hold what no diagonal does
+
+    def apply(self, gradient: Array) -> Array:
+        """Return ``P^-1 g`` with the intercept decoupled."""
+        mean, spread = self.mean.T, self.spread.T
+        centred = gradient - mean * gradient[-1]
+        direction: Array = np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 0)
+        direction[-1] -= (mean[:-1] * direction[:-1]).sum(axis=0)
+        return direction
+
+
+class FullCurvature(Preconditioner):
+    """The curvature of all rows at every point: Newton's method, iteratively reweighted least squares.
+
+    ``2 n d**2`` flops a pass and ``d**3 / 3`` for the factor.
+    """
+
+    name = "newton"
+    wants: CurvatureKind = "full"
+
+    def __init__(self, n_models: int) -> None:
+        self.factors: list[Factor | None] = [None] * n_models
+
+    @property
+    def deficient(self) -> bool:  # type: ignore[override]
+        """Whether some model's curvature is singular to rounding."""
+        return any(factor is not None and factor.deficient for factor in self.factors)
+
+    def learn(self, point: Point, accepted: np.ndarray, sums: Sums, objective: Objective) -> bool:
+        """Factorise the curvature of the models that accepted the point."""
+        penalty = objective.penalty_curvature()
+        for k in np.flatnonzero(accepted).tolist():
+            self.factors[k] = Factor(objective.curvature(sums, k) + np.diag(penalty[k]))
+        return True
+
+    def apply(self, gradient: Array) -> Array:
+        """Return ``H^-1 g``, model by model."""
+        columns = [factor.solve(g) if factor else g for factor, g in zip(self.factors, gradient.T, strict=True)]
+        return np.stack(columns, axis=1)
+
+
+class SampledCurvature(FullCurvature):
+    """The curvature of a sample of the rows, its diagonal made exact by a pass over all of them.
+
+    It is kept as long as it contracts well, and renewed where the descent stands when it does not. When that does not
+    help, near the optimum, the sample was too small: it grows until it is all rows, whose curvature is first rounded to
+    float32, then taken to the last digit. Costs ``2 m d**2`` flops a renewal for m sampled rows.
+    """
+
+    name = "sampled-curvature"
+    wants: CurvatureKind = "diagonal"
+    memory = 10
+
+    def __init__(self, n_models: int, rows: RowSource, n_sampled: int, seed: int, price: float = 1.0) -> None:
+        super().__init__(n_models)
+        self.all_rows, self.n_sampled, self.seed, self.price = rows, n_sampled, seed, price
+        self.rows = rows.sample(n_sampled, seed)
+        self.rounded = self.rows.is_sample
+        self.shown: list[Array] = [np.empty(0)] * n_models  # diagonal of the sample, over that of all rows
+
+    def learn(self, point: Point, accepted: np.ndarray, sums: Sums, objective: Objective) -> bool:
+        """Take the curvature of the models that accepted the point, when the pass brought its diagonal."""
+        if sums.curvature is None or not accepted.any():
+            return False
+        self.wants = "none"
+        exact, _ = objective.diagonal(sums)
+        self._take(point, accepted, objective, exact)
+        return True
+
+    def renew(self, point: Point, models: np.ndarray, objective: Objective, more_rows: bool) -> bool:
+        """Renew at once from a sample that shows every column well, else with the diagonal of the next pass."""
+        if more_rows:
+            self.rounded = self.rounded and self.rows.is_sample
+            self.n_sampled *= GROWTH
+            self.price *= GROWTH
+            self.rows = self.all_rows.sample(self.n_sampled, self.seed)
+        elif all(is_shown(self.shown[k]).all() for k in np.flatnonzero(models)):
+            self._take(point, models, objective, None)
+            return True
+        self.wants = "diagonal"
+        return False
+
+    def _take(self, point: Point, models: np.ndarray, objective: Objective, exact: Array | None) -> None:
+        penalty = objective.penalty_curvature()
+        chosen = np.flatnonzero(models)
+        for k, H in zip(chosen, self._curvature(point, chosen, objective), strict=True):
+            sampled = np.diagonal(H).astype(np.float64)
+            if exact is None:  # what the sample shows of a column has changed, how well it shows it has not
+                diagonal = sampled / self.shown[k]
+            else:
+                diagonal = exact[k]
+                self.shown[k] = np.divide(sampled, diagonal, out=np.ones_like(sampled), where=diagonal > 0)
+            H = calibrated(H, diagonal)
+            np.einsum("jj->j", H)[:] += penalty[k]
+            ridge = self._ridge(len(H))
+            while (factor := Factor(H, ridge)).diagonalised and self.rows.is_sample and ridge < 1.0:
+                ridge *= 10.0  # what looks singular in a sample must not be taken for that
+            if factor.diagonalised and self.rounded:  # float32 does not tell flat directions from none
+                self.rounded = False
+                return self._take(point, models, objective, exact)
+            self.factors[k] = factor
+        return None
+
+    def _ridge(self, d: int) -> float:
+        if not self.rows.is_sample:
+            return ROUNDED * self.rounded
+        return UNSEEN + NOISE * (d / self.n_sampled) ** 2
+
+    def _curvature(self, point: Point, models: np.ndarray, objective: Objective) -> np.ndarray:
+        W = objective.scale.coefficients(point.B)[:, models]
+        if self.rounded:
+            return self.rows.curvature(W, objective.scale)
+        sums = self.rows.sums(W, "full")
+        return np.stack([objective.curvature(sums, k) for k in range(len(models))])
+
+
+def is_shown(share: Array) -> np.ndarray:
+    """Tell which columns a sample shows well, of whose curvature it has such shares."""
+    return (share > 1 / MISJUDGED) & (share < MISJUDGED)
+
+
+def calibrated(H: np.ndarray, diagonal: Array) -> np.ndarray:
+    """Return a sampled curvature rescaled to an exact diagonal.
+
+    A column that the sample shows with a quite different curvature was hardly seen in it, and varies alone.
+    """
+    sampled = np.diagonal(H)
+    share = np.divide(sampled, diagonal, out=np.zeros_like(diagonal), where=diagonal > 0)
+    ratio = np.sqrt(np.divide(1.0, share, out=np.zeros_like(diagonal), where=is_shown(share))).astype(H.dtype)
+    H = H * ratio
+    H *= ratio[:, None]
+    np.einsum("jj->j", H)[:] = diagonal
+    return H
