@@ -240,7 +240,7 @@ def row_numbers(name: str, values: Any, n_rows: int) -> Array | None:
         raise ValueError(f"{name} is sparse; pass a dense array ({name}.toarray().ravel()).")
     refuse_complex(name, values)
     try:
-        numbers = np.asarray(values, dtype=np.float64)
+        numbers = np.asarray(values, dtype=np.float64, order="C")  # kernels are compiled for contiguous numbers
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} must hold one number a row: {error}.") from None
     if numbers.ndim == 0:

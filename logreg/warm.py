@@ -10,6 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from logreg.rows.memory import COMPILED_FROM, MemoryRows
+from logreg.scale import Scale
 from logreg.sums import CurvatureKind
 
 N_COLUMNS = 10
@@ -41,4 +42,5 @@ def warm_up() -> None:
         for n_threads in (1, 2):
             with MemoryRows(X, y, n_threads=n_threads, origin=None) as rows:
                 for kind in get_args(CurvatureKind):
-                    rows.sums(w, kind)
+                    sums = rows.sums(w, kind)
+                rows.curvature(w, Scale.from_sums(sums, np.zeros(1), intercept=True))

@@ -184,8 +184,8 @@ logreg.warm_up()
 ahead = [set(kernel.overloads) for kernel in kernels]
 memory.COMPILED_FROM = 0
 random = np.random.default_rng(0)
-Z = random.standard_normal((20_000, 20))
-noise, weight, offset = random.logistic(size=20_000), random.random(20_000), random.standard_normal(20_000)
+Z = random.standard_normal((60_000, 20))
+noise, weight, offset = random.logistic(size=60_000), random.random(60_000), random.standard_normal(60_000)
 stores = np.ascontiguousarray, np.asfortranarray, sparse.csr_matrix, sparse.csr_array
 options = {{}}, {{"sample_weight": weight, "offset": offset}}
 for store, dtype, n_jobs, option in product(stores, (np.float64, np.float32), (1, 2, 3), options):
