@@ -33,29 +33,28 @@ def predict_rows(X: Any, w: Array, offset: Array | None, formula: Formula, out: 
     n = len(out)
     scores = out.reshape(-1)[-n:]  # at the end of the result, of which the blocks below fill the front first
     with np.errstate(all="ignore"):
-        write_scores(X, w, scores)
-        if offset is not None:
-            scores += offset
+        write_products(X, w[:-1], scores)
         for start in range(0, n, BLOCK_ROWS):
             block = slice(start, start + BLOCK_ROWS)
-            some = scores[block].copy()
+            some = scores[block] + w[-1]
+            if offset is not None:
+                some += offset[block]
             if not np.isfinite(some).all():
                 return False
             formula(some, out[block])
     return True
 
 
-def write_scores(X: Any, w: Array, out: Array) -> None:
-    """Write the scores ``x_i . w + b`` of all rows, shape (n,), without a float64 copy of a float32 X."""
+def write_products(X: Any, w: Array, out: Array) -> None:
+    """Write the products ``x_i . w`` of all rows, shape (n,), without a float64 copy of a float32 X."""
     if is_sparse(X):
         rows = len(out) if X.format == "csc" else BLOCK_ROWS  # rows of CSC cost more to cut out than their scores
         for start in range(0, len(out), rows):
-            out[start : start + rows] = (X if rows >= len(out) else X[start : start + rows]) @ w[:-1]
+            out[start : start + rows] = (X if rows >= len(out) else X[start : start + rows]) @ w
     elif X.dtype == w.dtype:
-        np.matmul(X, w[:-1], out=out)
+        np.matmul(X, w, out=out)
     else:
-        np.einsum("ij,j->i", X, w[:-1], out=out)
-    out += w[-1]
+        np.einsum("ij,j->i", X, w, out=out)
 
 
 def linear(scores: Array, out: Array) -> None:
