@@ -14,15 +14,15 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from logreg import validate
+from logreg import parameters, validate
 from logreg.loss import Array
 from logreg.penalty import Ridge
 from logreg.plan import fit as fit_rows
 from logreg.predict import Formula, linear, log_probabilities, predict_rows, probabilities
-from logreg.report import Reporter, has_callbacks, warn_of
+from logreg.report import Reporter, attributes_of, has_callbacks, predictor_of, warn_of
 from logreg.rows import MemoryRows
-from logreg.solve import NonFiniteSumsError, Solution
-from logreg.stop import Limits, Pass
+from logreg.solve import NonFiniteSumsError
+from logreg.stop import Limits
 from logreg.threads import n_threads
 
 STRONGEST = 1e300  # penalty that leaves room for products
@@ -193,12 +193,12 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             In one sentence, for anything in the data or the parameters that cannot be used. Whatever stops a fit,
             the estimator stays as it was before.
         """
-        strength, solver = validate.strength_of(self), validate.solver_of(self)
-        validate.check_parameters(self)
+        strength, solver = parameters.strength_of(self), parameters.solver_of(self)
+        parameters.check_parameters(self)
         context = self._init_callback_context(max_subtasks=self.max_iter)
         fitted = copy.copy(self)  # all is written to a copy, which takes this estimator's place at the end
         problem = validate.training_data(fitted, X, y, sample_weight, offset)
-        validate.check_width(solver, problem.X.shape[1])
+        parameters.check_width(solver, problem.X.shape[1])
         fitted.classes_ = problem.classes
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         told = {"estimator": self, "X": X, "y": y, "metadata": metadata}
@@ -209,7 +209,7 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             with MemoryRows(*data, n_threads=n_threads(self.n_jobs), origin=origin) as rows:
 
                 def state(W: Array) -> dict[str, Any]:
-                    return fitted._fitted_state() | as_attributes(rows.in_user_units(W))
+                    return fitted._fitted_state() | predictor_of(rows.in_user_units(W))
 
                 listens = self.verbose or has_callbacks(self)
                 tell = Reporter(context, told, state, self.verbose) if listens else None
@@ -224,7 +224,7 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 )
         except NonFiniteSumsError:
             raise validate.explain_not_finite(problem.X, fitted._column_names()) from None
-        fitted._set_solution(rows.in_user_units(solution.coefficients), solution)
+        fitted.__dict__ |= attributes_of(rows.in_user_units(solution.coefficients), solution)
         context.call_on_fit_task_end(**told, reconstruction_attributes=fitted._fitted_state())
         warn_of(solution, redundancy, fitted._column_names())  # where that is an error, the estimator stays as it was
         self.__dict__ = fitted.__dict__
@@ -310,26 +310,9 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         W = np.append(self.coef_, self.intercept_ * self.fit_intercept)[:, None]
         return rows.from_user_units(W)
 
-    def _set_solution(self, W: Array, solution: Solution) -> None:
-        last = solution.history[-1]
-        self.__dict__.update(as_attributes(W))
-        self.n_iter_ = np.array([sum(bool(found.accepted[0]) for found in solution.history) - 1], dtype=np.int32)
-        self.n_passes_ = len(solution.history)
-        self.solver_ = solution.solver
-        self.converged_ = bool(solution.status[0].is_optimum)
-        self.decrement_ = float(last.decrement[0])
-        self.objective_ = float(last.objective[0])
-        values = map(np.concatenate, zip(*solution.history, strict=True))
-        self.history_ = dict(zip(Pass._fields, values, strict=True))
-
     def __sklearn_tags__(self) -> Tags:
         """Declare a binary classifier that takes sparse X."""
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
         tags.input_tags.sparse = True
         return tags
-
-
-def as_attributes(W: Array) -> dict[str, Array]:
-    """Return coefficients of shape (d + 1, 1) as the attributes that predictions need."""
-    return {"coef_": np.ascontiguousarray(W[:-1].T), "intercept_": W[-1].copy()}

@@ -1,4 +1,4 @@
-"""What a fit tells: its callbacks and the terminal pass by pass, and a warning where the answer needs one."""
+"""What a fit tells: callbacks and the terminal pass by pass, then its attributes, and a warning where one is due."""
 
 from __future__ import annotations
 
@@ -60,6 +60,26 @@ class Reporter:
 def has_callbacks(estimator: Any) -> bool:
     """Tell whether anyone listens to this estimator's fit: callbacks set on it, or propagated to it by a search."""
     return hasattr(estimator, "_skl_callbacks")
+
+
+def predictor_of(W: Array) -> dict[str, Array]:
+    """Return coefficients of shape (d + 1, 1) as the attributes that predictions need."""
+    return {"coef_": np.ascontiguousarray(W[:-1].T), "intercept_": W[-1].copy()}
+
+
+def attributes_of(W: Array, solution: Solution) -> dict[str, Any]:
+    """Return all attributes of an estimator that say what a fit found, and how."""
+    last = solution.history[-1]
+    columns = map(np.concatenate, zip(*solution.history, strict=True))
+    return predictor_of(W) | {
+        "n_iter_": np.array([sum(bool(found.accepted[0]) for found in solution.history) - 1], dtype=np.int32),
+        "n_passes_": len(solution.history),
+        "solver_": solution.solver,
+        "converged_": bool(solution.status[0].is_optimum),
+        "decrement_": float(last.decrement[0]),
+        "objective_": float(last.objective[0]),
+        "history_": dict(zip(Pass._fields, columns, strict=True)),
+    }
 
 
 def warn_of(solution: Solution, redundancy: Redundancy | None, names: np.ndarray | None) -> None:

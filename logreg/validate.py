@@ -1,13 +1,12 @@
-"""What comes in: X, y, weights, labels and parameters; every public error text.
+"""What comes in: X, y, weights and labels, and what is said where they cannot be used.
 
 Everything behind this room sees numbers: X float32 or float64, dense or CSR/CSC; y as 0 and 1; weights of mean 1.
 """
 
 from __future__ import annotations
 
-import difflib
 import re
-from numbers import Integral, Number, Real
+from numbers import Number
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,13 +17,8 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import column_or_1d, validate_data
 
 from logreg.loss import Array
-from logreg.plan import Solver
 from logreg.products import is_sparse
 
-OWN_SOLVERS: tuple[Solver, ...] = ("auto", "gradient-descent", "newton")
-SKLEARN_SOLVERS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga")  # all mean "auto"
-PENALTIES = ("l1", "l2", "elasticnet", "deprecated", "none", None)
-WIDEST_NEWTON = 20_000
 FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 LARGEST = 1e300  # weights and offsets beyond it overflow in sums
 NUMBER_TYPES = re.compile(r"u?int\d|float|double|half|bool|decimal|null|sparse")  # as data frames call them
@@ -43,71 +37,6 @@ class Problem(NamedTuple):
     offset: Array | None
     classes: np.ndarray
     total_weight: float
-
-
-def solver_of(estimator: Any) -> Solver:
-    """Check the parameters that choose the method, and return the solver meant."""
-    solver = estimator.solver
-    if solver in SKLEARN_SOLVERS:
-        return "auto"
-    if solver not in OWN_SOLVERS:
-        known = [*OWN_SOLVERS, *SKLEARN_SOLVERS]
-        near = difflib.get_close_matches(str(solver), known, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else "."
-        raise ValueError(f"solver={solver!r} is not known; choose one of {', '.join(map(repr, known))}{hint}")
-    return solver  # type: ignore[no-any-return]
-
-
-def strength_of(estimator: Any) -> float:
-    """Check penalty, C and l1_ratio, and return ``1 / C``; 0 means no penalty."""
-    penalty, C, l1_ratio = estimator.penalty, estimator.C, estimator.l1_ratio
-    check_number("C", C, above=0.0)
-    if penalty not in PENALTIES:
-        raise ValueError(f"penalty={penalty!r} is not known; use 'l2', or None for no penalty.")
-    if penalty in ("none", None):
-        return 0.0
-    is_ridge = penalty != "l1" and (l1_ratio == 0 or (l1_ratio is None and penalty != "elasticnet"))
-    if not is_ridge:
-        raise ValueError(
-            f"penalty={penalty!r} with l1_ratio={l1_ratio!r} asks for an L1 penalty, which this version does not "
-            "fit; use penalty='l2' with l1_ratio=0.0 (ridge)."
-        )
-    return 1.0 / float(C)
-
-
-def check_parameters(estimator: Any) -> None:
-    """Check the parameters that are numbers, and those kept for scikit-learn's sake."""
-    check_number("tol", estimator.tol, least=0.0)
-    check_number("max_iter", estimator.max_iter, least=1, integer=True)
-    for name in ("fit_intercept", "warm_start"):
-        if not isinstance(getattr(estimator, name), (bool, np.bool_)):
-            raise ValueError(f"{name}={getattr(estimator, name)!r} must be True or False.")
-    if estimator.multi_class not in ("auto", "ovr", "deprecated", None):
-        raise ValueError(
-            f"multi_class={estimator.multi_class!r} is not supported: this model is binary, and scikit-learn's "
-            "multinomial form of it has another optimum; use 'auto'."
-        )
-    if estimator.n_jobs is not None and (not isinstance(estimator.n_jobs, Integral) or estimator.n_jobs == 0):
-        raise ValueError(f"n_jobs={estimator.n_jobs!r} must be None, -1 or a number of threads.")
-
-
-def check_number(
-    name: str, value: Any, *, above: float = -np.inf, least: float = -np.inf, integer: bool = False
-) -> None:
-    """Raise unless a parameter is a number within its bounds."""
-    is_number = isinstance(value, Integral if integer else Real) and not isinstance(value, bool)
-    if not (is_number and value > above and value >= least):
-        bound = f"greater than {above:g}" if above > -np.inf else f"at least {least:g}"
-        raise ValueError(f"{name}={value!r} must be {'an integer' if integer else 'a number'} {bound}.")
-
-
-def check_width(solver: Solver, n_columns: int) -> None:
-    """Raise if a solver would need a curvature matrix that does not fit in memory."""
-    if solver == "newton" and n_columns > WIDEST_NEWTON:
-        raise ValueError(
-            f"solver='newton' needs a curvature matrix of {n_columns + 1} columns squared, "
-            f"{8e-9 * (n_columns + 1) ** 2:.0f} GB; use solver='auto'."
-        )
 
 
 def training_data(estimator: Any, X: Any, y: Any, sample_weight: Any, offset: Any) -> Problem:
