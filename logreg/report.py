@@ -71,14 +71,15 @@ def attributes_of(W: Array, solution: Solution) -> dict[str, Any]:
     """Return all attributes of an estimator that say what a fit found, and how."""
     last = solution.history[-1]
     columns = map(np.concatenate, zip(*solution.history, strict=True))
+    history = dict(zip(Pass._fields, columns, strict=True))
     return predictor_of(W) | {
-        "n_iter_": np.array([sum(bool(found.accepted[0]) for found in solution.history) - 1], dtype=np.int32),
+        "n_iter_": np.array([np.count_nonzero(history["accepted"]) - 1], dtype=np.int32),
         "n_passes_": len(solution.history),
         "solver_": solution.solver,
         "converged_": bool(solution.status[0].is_optimum),
         "decrement_": float(last.decrement[0]),
         "objective_": float(last.objective[0]),
-        "history_": dict(zip(Pass._fields, columns, strict=True)),
+        "history_": history,
     }
 
 
