@@ -8,6 +8,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+from matplotlib.ticker import NullFormatter
 from peers import BASELINE, OURS, PEERS
 
 WIDE = 3  # panels side by side
@@ -42,5 +43,7 @@ def draw_problem(panel, name, entry):
             panel.text(least / 2, place, " gap not reached", va="center", fontsize=7, color="gray")
     panel.set_yticks(range(len(peers)), [PEERS[peer].label for peer in peers], fontsize=7)
     panel.set_xscale("log")
+    panel.xaxis.set_minor_formatter(NullFormatter())
+    panel.set_ylim(-0.7, len(peers) - 0.3)
     panel.set_xlim(left=least / 2)
     panel.set_title(f"{name}: {entry['rows']:,} x {entry['columns']:,} {entry['dtype']}", fontsize=9)
