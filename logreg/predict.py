@@ -11,7 +11,7 @@ from logreg.loss import Array
 from logreg.products import is_sparse
 from logreg.sigmoid import log_sigmoid
 
-BLOCK_ROWS = 32_768  # their scores and a few more columns of that length fit the second-level cache
+BLOCK_ROWS = 8_192  # a column of that length is small enough for malloc to reuse, which larger ones are not at first
 
 Formula = Callable[[Array, Array], None]  # (scores of a block of rows, where their results go)
 

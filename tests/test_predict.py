@@ -110,7 +110,7 @@ def fitted():
 def test_a_row_alone_has_the_probabilities_it_has_among_others(fitted, store):
     many = np.random.default_rng(1).standard_normal((predict.BLOCK_ROWS + 11, D))
     among = fitted.predict_proba(store(many))
-    for row in (0, 1, 32_767, len(many) - 1):
+    for row in (0, 1, predict.BLOCK_ROWS, len(many) - 1):
         np.testing.assert_allclose(fitted.predict_proba(store(many[row : row + 1]))[0], among[row], rtol=1e-14)
 
 
