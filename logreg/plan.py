@@ -27,7 +27,6 @@ ROWS_A_COLUMN = 40  # and at least so many for each column,
 SAMPLED_FLOPS = 4e10  # unless that costs more than this;
 MOST_ROWS_A_COLUMN = 500  # more, up to so many, while all of it costs no more than a pass
 FULL_FLOPS = 1e7  # up to here the curvature of all rows is taken at every pass: it costs less than a pass saved
-FLOPS_A_VALUE = 100  # flops of a matrix product in the time that a pass takes for one number
 WORTH_TRYING = 50  # passes that a matrix costs from which on the diagonal is tried first
 WIDEST_MATRIX = 3_000  # columns up to which a curvature matrix is held
 SAMPLE_RIDGE = 0.1  # over sqrt(rows): penalty in a sample, in units of curvature, that leaves its rare columns finite
@@ -51,13 +50,13 @@ def curvature_rows(rows: Rows) -> int:
 def row_price(rows: Rows) -> float:
     """Return what the curvature of a row costs, to read it and for its share of a product, in numbers of a pass."""
     a_row = rows.n_values / rows.n_rows
-    return a_row + 2 * a_row**2 / FLOPS_A_VALUE
+    return a_row + 2 * a_row**2 / rows.flops_a_value
 
 
 def price(rows: Rows) -> float:
     """Return what a sampled curvature and its factor cost, in passes over the rows."""
     sampled = min(curvature_rows(rows), rows.n_rows)
-    return (sampled * row_price(rows) + (rows.n_columns + 1) ** 3 / 3 / FLOPS_A_VALUE) / (rows.n_values + 1)
+    return (sampled * row_price(rows) + (rows.n_columns + 1) ** 3 / 3 / rows.flops_a_value) / (rows.n_values + 1)
 
 
 def choose(rows: Rows, n_models: int, solver: Solver, seed: int) -> Iterator[tuple[Preconditioner, int]]:

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from logreg import LogisticRegression, plan
@@ -13,7 +14,7 @@ from logreg.descent import Descent
 from logreg.penalty import Ridge
 from logreg.plan import choose, curvature_rows, null_coefficients, price, row_price, start_on_samples
 from logreg.preconditioner import Diagonal, FullCurvature, Identity, SampledCurvature
-from logreg.rows import MemoryRows
+from logreg.rows import MemoryRows, memory
 from logreg.solve import solve
 from logreg.stop import Limits
 
@@ -25,6 +26,7 @@ class Shape:
     """Rows of which nothing but the shape is known."""
 
     is_sample = False
+    flops_a_value = memory.FAST_FLOPS
 
     def __init__(self, n_rows, n_columns):
         self.n_rows, self.n_columns, self.n_values = n_rows, n_columns, n_rows * n_columns
@@ -101,6 +103,16 @@ def test_solvers_asked_for_are_the_ones_used(d, ruler):
     assert type(textbook.ruler) is ruler
 
 
+def test_sparse_rows_whose_curvature_is_dear_try_the_diagonal_first(monkeypatch):
+    monkeypatch.setattr(memory, "COMPILED_FROM", 0)
+    X = sparse.random(20_000, 1_500, 0.005, format="csr", random_state=0)
+    y = np.arange(20_000, dtype=np.int8) % 2
+    first, _ = next(choose(MemoryRows(X, y), 1, "auto", 0))
+    assert type(first) is Diagonal
+    dense, _ = next(choose(MemoryRows(X.toarray(), y), 1, "auto", 0))
+    assert type(dense) is SampledCurvature
+
+
 def test_diagonal_gets_as_many_passes_as_the_matrix_costs():
     (_, patience), (_, rest) = choose(Shape(100, 2_000), 1, "auto", 0)
     assert patience == int(price(Shape(100, 2_000))) >= plan.WORTH_TRYING
@@ -148,8 +160,8 @@ def test_price_is_in_passes_over_the_rows(d):
     prices = [price(Shape(n, d)) for n in (10**6, 10**7, 10**8)]
     assert prices[0] >= prices[1] >= prices[2] > 0
     whole = Shape(2 * d, d)  # all of them are sampled, a product of d by d
-    factor = (d + 1) ** 3 / 3 / plan.FLOPS_A_VALUE
-    assert price(whole) == pytest.approx((2 * d * (d + 2 * d**2 / plan.FLOPS_A_VALUE) + factor) / (2 * d**2 + 1))
+    factor = (d + 1) ** 3 / 3 / memory.FAST_FLOPS
+    assert price(whole) == pytest.approx((2 * d * (d + 2 * d**2 / memory.FAST_FLOPS) + factor) / (2 * d**2 + 1))
 
 
 # Where to start

@@ -34,6 +34,8 @@ class Rows(ABC):
         Weighted mean of the outcomes.
     smallest_weight : float
         The smallest positive weight.
+    flops_a_value : float
+        Flops of a curvature in the time that a pass takes for one number.
     is_sample : bool
         Whether these rows stand for more than themselves.
     """
@@ -43,6 +45,7 @@ class Rows(ABC):
     n_values: int
     positive_fraction: float
     smallest_weight: float
+    flops_a_value = 15.0
     is_sample = False
     executor: Executor | None = None
 

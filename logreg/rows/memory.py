@@ -22,6 +22,7 @@ COMPILED_FROM = 1_000_000  # stored values; below, importing and loading compile
 THREADED_FROM = 400_000  # stored values; below, handing work to a thread takes longer than the work
 LARGE = 16_000_000  # stored values from which on each thread gets
 RANGES = 4  # ranges of rows, so that one that other work holds up is left with fewer
+FAST_FLOPS = 100.0  # of a curvature that standardised rows are squared for, a number that a pass reads
 FAR_FROM_ZERO = 1_000.0  # |mean| / sd from which a column is read relative to one of its values
 
 
@@ -72,6 +73,8 @@ class MemoryRows(Rows):
             self.compiled = self.n_values >= COMPILED_FROM and not (is_sparse(X) and X.format == "csc")
             if self.compiled and n_threads > 1:
                 self.executor = ThreadPoolExecutor(n_threads, thread_name_prefix="logreg")
+        if self.compiled and not is_sparse(X):
+            self.flops_a_value = FAST_FLOPS
         if weight is None:
             self.positive_fraction, self.smallest_weight = float(y.mean()), 1.0
         else:
