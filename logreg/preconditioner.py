@@ -228,29 +228,27 @@ class SampledCurvature(FullCurvature):
         return True
 
     def renew(self, point: Point, models: np.ndarray, objective: Objective, more_rows: bool) -> bool:
-        """Renew at once from a sample that shows every column well, else with the diagonal of the next pass."""
-        if more_rows:
-            self.rounded = self.rounded and self.rows.is_sample
+        """Renew at once, all rows to the last digit; a sample that hides a column or shall grow, with the next pass."""
+        if not self.rows.is_sample:
+            self.rounded = False
+        elif more_rows:
             self.n_sampled *= GROWTH
             self.price *= GROWTH
             self.rows = self.all_rows.sample(self.n_sampled, self.seed)
-        elif all(is_shown(self.shown[k]).all() for k in np.flatnonzero(models)):
-            self._take(point, models, objective, None)
-            return True
-        self.wants = "diagonal"
-        return False
+            self.wants = "diagonal"
+            return False
+        elif not all(is_shown(self.shown[k]).all() for k in np.flatnonzero(models)):
+            self.wants = "diagonal"
+            return False
+        self._take(point, models, objective, None)
+        return True
 
     def _take(self, point: Point, models: np.ndarray, objective: Objective, exact: Array | None) -> None:
         penalty = objective.penalty_curvature()
         chosen = np.flatnonzero(models)
-        for k, H in zip(chosen, self._curvature(point, chosen, objective), strict=True):
-            sampled = np.diagonal(H).astype(np.float64)
-            if exact is None:  # what the sample shows of a column has changed, how well it shows it has not
-                diagonal = sampled / self.shown[k]
-            else:
-                diagonal = exact[k]
-                self.shown[k] = np.divide(sampled, diagonal, out=np.ones_like(sampled), where=diagonal > 0)
-            H = calibrated(H, diagonal)
+        for k, H in zip(chosen.tolist(), self._curvature(point, chosen, objective), strict=True):
+            if self.rows.is_sample:
+                H = self._calibrated(H, k, exact)
             np.einsum("jj->j", H)[:] += penalty[k]
             ridge = self._ridge(len(H))
             while (factor := Factor(H, ridge)).diagonalised and self.rows.is_sample and ridge < 1.0:
@@ -260,6 +258,13 @@ class SampledCurvature(FullCurvature):
                 return self._take(point, models, objective, exact)
             self.factors[k] = factor
         return None
+
+    def _calibrated(self, H: np.ndarray, k: int, exact: Array | None) -> np.ndarray:
+        sampled = np.diagonal(H).astype(np.float64)
+        if exact is None:  # what the sample shows of a column has changed, how well it shows it has not
+            return calibrated(H, sampled / self.shown[k])
+        self.shown[k] = np.divide(sampled, exact[k], out=np.ones_like(sampled), where=exact[k] > 0)
+        return calibrated(H, exact[k])
 
     def _ridge(self, d: int) -> float:
         if not self.rows.is_sample:
