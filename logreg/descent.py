@@ -65,29 +65,30 @@ class Descent:
 
     def learn(self, before: Point, point: Point, accepted: np.ndarray, sums: Sums, objective: Objective) -> None:
         """Take what the last pass brought; ``before`` is where the models stood until then."""
-        step, change = point.B - before.B, point.gradient - before.gradient
-        moved = step.any(axis=0)
-        if moved.any():
-            self.preconditioner.secant(step, change)
         if self.preconditioner.learn(point, accepted, sums, objective):
             self._forget()
-        elif moved.any():
-            if sums.curvature is not None:  # P may be another one than at the last pass
-                self.gradient = np.empty(0)
-                for pair in self.pairs:
-                    pair.solved[:] = self.preconditioner.apply(pair.change)
-            solved_before = self._solve(before.gradient)
-            solved = self._solve(point.gradient)
-            self._remember(step, change, solved - solved_before)
-            size, size_before = (
-                np.sqrt((g * v).sum(axis=0)) for g, v in ((point.gradient, solved), (before.gradient, solved_before))
-            )
-            self.sizes = self.sizes or deque([size_before], RECENT + 1)
-            self.sizes.append(size)
-            poor, more_rows = self._consider(np.sqrt(sums.weight) * size, far=bool((size_before > FAR).any()))
-            poor &= moved
-            if poor.any() and self.preconditioner.renew(point, poor, objective, more_rows):
-                self._forget()
+            return
+        step, change = point.B - before.B, point.gradient - before.gradient
+        moved = step.any(axis=0)
+        if not moved.any():
+            return
+        self.preconditioner.secant(step, change)
+        if sums.curvature is not None:  # P may be another one than at the last pass
+            self.gradient = np.empty(0)
+            for pair in self.pairs:
+                pair.solved[:] = self.preconditioner.apply(pair.change)
+        solved_before = self._solve(before.gradient)
+        solved = self._solve(point.gradient)
+        self._remember(step, change, solved - solved_before)
+        size, size_before = (
+            np.sqrt((g * v).sum(axis=0)) for g, v in ((point.gradient, solved), (before.gradient, solved_before))
+        )
+        self.sizes = self.sizes or deque([size_before], RECENT + 1)
+        self.sizes.append(size)
+        poor, more_rows = self._consider(np.sqrt(sums.weight) * size, far=bool((size_before > FAR).any()))
+        poor &= moved
+        if poor.any() and self.preconditioner.renew(point, poor, objective, more_rows):
+            self._forget()
 
     def _forget(self) -> None:
         self.pairs.clear()
@@ -130,7 +131,10 @@ class Descent:
 
     def direction(self, gradient: Array) -> Array:
         """Return the direction of descent, shape (d + 1, K)."""
-        q, solved = gradient.copy(), self._solve(gradient).copy()
+        solved = self._solve(gradient)
+        if not self.pairs:
+            return -solved
+        q, solved = gradient.copy(), solved.copy()
         weights = []
         for pair in reversed(self.pairs):
             weights.append(pair.inverse * (pair.step * q).sum(axis=0))

@@ -18,6 +18,7 @@ from numba.extending import get_cython_function_address
 
 from logreg.compiled import compiled, compiled_as_written
 from logreg.products import Block, is_sparse
+from logreg.scale import Scale
 from logreg.sums import Array, CurvatureKind, Sums
 
 BLOCK_ROWS = 128
@@ -213,7 +214,7 @@ def dense_rows(X: Any, by_column: bool, origin: Any, rows: Any, w: Any, sums: An
 def root_rows(X: Any, by_column: bool, origin: Any, rows: Any, w: Any, scale: Any, root: Any) -> None:
     """Write rows of the square root of the curvature: ``sqrt(D_i) * ((x_i - center) * unit, 1)``, for dense X.
 
-    ``scale = (center, unit)``, of which the last unit is the intercept's; ``root`` has d + 1 columns.
+    ``scale = (center, unit)`` and ``root`` have d + 1 columns.
     """
     y, weight, offset, subset = rows
     center, unit = scale
@@ -292,12 +293,12 @@ def block_sums(block: Block, W: Array, kind: CurvatureKind) -> Sums:
     return Sums(np.array([float(weight)]), np.array([loss]), gradient[:, None], curvature)
 
 
-def curvature(block: Block, W: Array, center: Array, unit: Array) -> np.ndarray:
-    """Return the curvatures of K models over a block of dense rows ``((x_i - center) * unit, 1)``, in float32.
+def curvature(block: Block, W: Array, scale: Scale) -> np.ndarray:
+    """Return the curvatures of K models over a block of dense rows, in coordinates and in float32.
 
     Only the lower triangles, of shape (K, d + 1, d + 1), are computed.
     """
-    center, unit = fixed(center), fixed(unit)
+    center, unit = fixed(scale.center), fixed(scale.unit)
     n, d = block.X.shape if block.subset is None else (len(block.subset), block.X.shape[1])
     root = np.empty((min(max(n, 1), ROOT_VALUES // (d + 1) + 1), d + 1), dtype=np.float32)
     squares = np.zeros((W.shape[1], d + 1, d + 1), dtype=np.float32)

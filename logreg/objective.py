@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -21,25 +20,30 @@ class Point(NamedTuple):
 
     def where(self, chosen: np.ndarray, other: Point) -> Point:
         """Return a point that is ``other`` for the chosen models and this one for the rest."""
+        if chosen.all():
+            return other
         return Point(*(np.where(chosen, theirs, ours) for theirs, ours in zip(other, self, strict=True)))
 
 
-@dataclass(frozen=True)
 class Objective:
-    """``F(w, b) = (1/S) sum_i s_i loss(y_i, x_i.w + b) + penalty(w)``, read off the sums of a pass."""
+    """``F(w, b) = (1/S) sum_i s_i loss(y_i, x_i.w + b) + penalty(w)``, read off the sums of a pass.
 
-    scale: Scale
-    penalty: Ridge
+    Attributes
+    ----------
+    scale : Scale
+    penalty_curvature : ndarray of shape (K, d + 1)
+        The diagonal that the penalty adds to the curvature in coordinates.
+    """
+
+    def __init__(self, scale: Scale, penalty: Ridge) -> None:
+        self.scale = scale
+        self.penalty_curvature = penalty.curvature(scale.unit)
 
     def point(self, B: Array, sums: Sums) -> Point:
         """Return the point at B, given the sums over the rows there."""
-        W = self.scale.coefficients(B)
-        gradient = sums.gradient / sums.weight + self.penalty.gradient(W)
-        return Point(B, sums.loss / sums.weight + self.penalty.value(W), self.scale.gradient(gradient))
-
-    def penalty_curvature(self) -> Array:
-        """Return the diagonal that the penalty adds to the curvature in coordinates, shape (K, d + 1)."""
-        return self.penalty.curvature(self.scale.unit)
+        pull = self.penalty_curvature.T * B
+        value = sums.loss / sums.weight + 0.5 * (pull * B).sum(axis=0)
+        return Point(B, value, self.scale.gradient(sums.gradient / sums.weight) + pull)
 
     def curvature(self, sums: Sums, k: int) -> Array:
         """Return model k's curvature of the mean loss in coordinates, without the penalty, (d + 1, d + 1)."""
@@ -49,8 +53,7 @@ class Objective:
     def diagonal(self, sums: Sums) -> tuple[Array, Array]:
         """Return the diagonal and the intercept row of the same curvatures, each (K, d + 1)."""
         diagonal, cross = (part / sums.weight[:, None] for part in sums.diagonal())
-        center = np.append(self.scale.center, 0.0)
-        unit = np.append(self.scale.unit, float(self.scale.intercept))
+        center, unit = self.scale.center, self.scale.unit
         total = diagonal[:, -1:]
         return (
             unit**2 * np.maximum(diagonal - center * (2.0 * cross - center * total), 0.0),

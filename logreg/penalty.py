@@ -28,21 +28,13 @@ class Ridge:
         zero: np.ndarray = np.atleast_2d(self.strength) == 0
         return np.asarray(zero.any(axis=0))
 
-    def value(self, W: Array) -> Array:
-        """Return the penalty of each model, shape (K,)."""
-        value: Array = 0.5 * (self.strength * np.square(W[:-1])).sum(axis=0)
-        return value
-
-    def gradient(self, W: Array) -> Array:
-        """Return its gradient, shape (d + 1, K), with 0 for the intercept."""
-        gradient = np.zeros_like(W)
-        gradient[:-1] = self.strength * W[:-1]
-        return gradient
-
     def curvature(self, unit: Array) -> Array:
-        """Return the diagonal of its curvature in coordinates ``w_j / unit_j``, shape (K, d + 1)."""
-        squared = self.strength * (unit**2)[:, None]
-        curvature = np.zeros((squared.shape[1], len(unit) + 1))
+        """Return the diagonal of its curvature in coordinates ``w_j / unit_j``, shape (K, d + 1).
+
+        That is all there is to a ridge: ``c B`` is its gradient there, ``c B**2 / 2`` its value.
+        """
+        squared = self.strength * (unit[:-1] ** 2)[:, None]
+        curvature = np.zeros((squared.shape[1], len(unit)))
         curvature[:, :-1] = squared.T
         return curvature
 

@@ -103,7 +103,7 @@ def start_on_samples(rows: Rows, penalty: Ridge, solver: Solver, intercept: bool
         seed += 1
         sample = rows.sample(size, seed)
         null = sample.sums(null_coefficients(sample, 1, intercept), "diagonal")
-        unit = Scale.from_sums(null, np.zeros(1), intercept).unit
+        unit = Scale.from_sums(null, np.zeros(1), intercept).unit[:-1]
         light = np.divide(SAMPLE_RIDGE / size**0.5, unit**2, out=np.zeros_like(unit), where=unit > 0)
         close = max(1.0, CLOSE * (rows.n_columns + 1) ** 0.5)
         found = descend(sample, penalty.plus(light), W, solver, Limits(tol=close), intercept, seed)

@@ -52,12 +52,15 @@ class Preconditioner(ABC):
         What a fresh P costs, in passes over all rows.
     memory : int
         Pairs of the limited memory that go well with it.
+    exact : bool
+        Whether it is the curvature at every point.
     deficient : bool
         Whether the curvature was found singular to rounding.
     """
 
     name: str
     wants: CurvatureKind = "none"
+    exact = False
     caution = 1.0
     price = 0.0
     memory = 0
@@ -152,7 +155,7 @@ class Diagonal(Preconditioner):
             total = diagonal[:, -1:]
             mean = np.divide(cross, total, out=np.zeros_like(cross), where=total > 0)
             mean[:, -1] = 0.0
-            spread = np.maximum(diagonal - total * mean**2, 1e-3 * diagonal) + objective.penalty_curvature()
+            spread = np.maximum(diagonal - total * mean**2, 1e-3 * diagonal) + objective.penalty_curvature
             old = (self.spread, self.mean) if self.n_learnt else (spread, mean)
             keep = accepted[:, None]
             self.spread, self.mean = (np.where(keep, new, kept) for new, kept in zip((spread, mean), old, strict=True))
@@ -177,6 +180,7 @@ class FullCurvature(Preconditioner):
 
     name = "newton"
     wants: CurvatureKind = "full"
+    exact = True
 
     def __init__(self, n_models: int) -> None:
         self.factors: list[Factor | None] = [None] * n_models
@@ -188,15 +192,20 @@ class FullCurvature(Preconditioner):
 
     def learn(self, point: Point, accepted: np.ndarray, sums: Sums, objective: Objective) -> bool:
         """Factorise the curvature of the models that accepted the point."""
-        penalty = objective.penalty_curvature()
+        penalty = objective.penalty_curvature
         for k in np.flatnonzero(accepted).tolist():
-            self.factors[k] = Factor(objective.curvature(sums, k) + np.diag(penalty[k]))
+            H = objective.curvature(sums, k)
+            np.einsum("jj->j", H)[:] += penalty[k]
+            self.factors[k] = Factor(H)
         return True
 
     def apply(self, gradient: Array) -> Array:
         """Return ``H^-1 g``, model by model."""
-        columns = [factor.solve(g) if factor else g for factor, g in zip(self.factors, gradient.T, strict=True)]
-        return np.stack(columns, axis=1)
+        solved = gradient.copy()
+        for factor, column in zip(self.factors, solved.T, strict=True):
+            if factor is not None:
+                column[:] = factor.solve(column)
+        return solved
 
 
 class SampledCurvature(FullCurvature):
@@ -209,6 +218,7 @@ class SampledCurvature(FullCurvature):
 
     name = "sampled-curvature"
     wants: CurvatureKind = "diagonal"
+    exact = False
     memory = 10
 
     def __init__(self, n_models: int, rows: RowSource, n_sampled: int, seed: int, price: float = 1.0) -> None:
@@ -244,7 +254,7 @@ class SampledCurvature(FullCurvature):
         return True
 
     def _take(self, point: Point, models: np.ndarray, objective: Objective, exact: Array | None) -> None:
-        penalty = objective.penalty_curvature()
+        penalty = objective.penalty_curvature
         chosen = np.flatnonzero(models)
         for k, H in zip(chosen.tolist(), self._curvature(point, chosen, objective), strict=True):
             if self.rows.is_sample:

@@ -27,14 +27,12 @@ class Scale:
 
     Parameters
     ----------
-    center, unit : ndarray of shape (d,)
-    intercept : bool
-        False freezes the intercept at 0 and leaves the columns uncentred.
+    center, unit : ndarray of shape (d + 1,)
+        The last entries are the intercept's: 0, and 1, or 0 where there is no intercept. Then no column is centred.
     """
 
     center: Array
     unit: Array
-    intercept: bool
 
     @classmethod
     def from_sums(cls, sums: Sums, strength: Array, intercept: bool) -> Self:
@@ -43,36 +41,34 @@ class Scale:
         One set of coordinates serves K models: their curvatures are averaged and the smallest penalty is taken.
         """
         diagonal, cross = (part.mean(axis=0) / sums.weight.mean() for part in sums.diagonal())
-        center = cross[:-1] / diagonal[-1] if intercept and diagonal[-1] > 0 else np.zeros(len(cross) - 1)
-        spread = diagonal[:-1] - center * cross[:-1] * intercept
-        spread[spread <= CONSTANT * diagonal[:-1]] = 0.0
-        total = spread + strength.min(axis=-1)
-        return cls(center, np.divide(1.0, np.sqrt(total), out=np.zeros_like(total), where=total > 0), intercept)
+        center = cross / diagonal[-1] if intercept and diagonal[-1] > 0 else np.zeros_like(cross)
+        center[-1] = 0.0
+        total = diagonal - center * cross
+        total[total <= CONSTANT * diagonal] = 0.0
+        total[:-1] += strength.min(axis=-1)
+        unit = np.divide(1.0, np.sqrt(total), out=np.zeros_like(total), where=total > 0)
+        unit[-1] = intercept
+        return cls(center, unit)
 
     def coefficients(self, B: Array) -> Array:
         """Return ``W = T B``, shape (d + 1, K)."""
-        W = np.empty_like(B)
-        W[:-1] = self.unit[:, None] * B[:-1]
-        W[-1] = (B[-1] - self.center @ W[:-1]) * self.intercept
+        W = self.unit[:, None] * B
+        W[-1] -= self.center @ W
         return W
 
     def coordinates(self, W: Array) -> Array:
         """Return the B with ``T B = W``; 0 for frozen columns."""
-        B = np.empty_like(W)
         unit = self.unit[:, None]
-        B[:-1] = np.divide(W[:-1], unit, out=np.zeros_like(W[:-1]), where=unit > 0)
-        B[-1] = (W[-1] + self.center @ (unit * B[:-1])) * self.intercept
+        B = np.divide(W, unit, out=np.zeros_like(W), where=unit > 0)
+        B[-1] += self.center @ (unit * B)
         return B
 
     def gradient(self, gradient: Array) -> Array:
         """Return ``T' g``, shape (d + 1, K)."""
-        scaled = np.empty_like(gradient)
-        intercept = gradient[-1] * self.intercept
-        scaled[:-1] = self.unit[:, None] * (gradient[:-1] - self.center[:, None] * intercept)
-        scaled[-1] = intercept
+        scaled: Array = gradient - self.center[:, None] * gradient[-1]
+        scaled *= self.unit[:, None]
         return scaled
 
     def curvature(self, H: Array) -> Array:
         """Return ``T' H T`` of one (d + 1, d + 1) curvature."""
-        half = self.gradient(H)
-        return self.gradient(half.T)
+        return self.gradient(self.gradient(H).T)

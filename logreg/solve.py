@@ -77,18 +77,23 @@ def solve(
         descent.learn(before, anchor, accepted, sums, objective)
         direction = np.where(accepted, descent.direction(anchor.gradient), direction)
         decrement = np.sqrt(total_weight) * descent.distance(anchor.gradient, direction)
-        W = scale.coefficients(anchor.B)
-        progress.record(W, Pass(anchor.value, decrement, step, accepted), total_weight, direction[:-1])
+        found = Pass(anchor.value, decrement, step, accepted)
+        stopped = limits.on_pass is not None and limits.on_pass(scale.coefficients(anchor.B), found)
+        progress.record(found, total_weight, direction[:-1], stopped)
         live = progress.live
         if not live.any():
-            unfinished = np.abs(direction[:-1])
             return Solution(
-                W, progress.status, progress.history, unfinished, descent.deficient, descent.preconditioner.name
+                coefficients=scale.coefficients(anchor.B),
+                status=progress.status,
+                history=progress.history,
+                unfinished=np.abs(direction[:-1]),
+                deficient=descent.deficient,
+                solver=descent.preconditioner.name,
             )
         trial_B = anchor.B + length * direction
         sums = rows.sums(scale.coefficients(trial_B)[:, live], descent.wants).spread(live)
         trial = objective.point(trial_B, sums)
         before, step = anchor, length
-        accepted, length = judge(anchor, trial, direction, length)
+        accepted, length = judge(anchor, trial, direction, length, descent.preconditioner.exact)
         accepted &= live
         anchor = anchor.where(accepted, trial)

@@ -86,36 +86,36 @@ class Progress:
         self.limits, self.free, self.smallest_weight = limits, free, smallest_weight
         self.history: list[Pass] = []
         self.status = [Status.RUNNING] * len(free)
+        self.live = np.ones(len(free), dtype=bool)  # mask of the models that need another pass
         self.best = np.full(len(free), np.inf)
         self.still = np.zeros(len(free), dtype=int)
         self.growing = np.zeros(len(free), dtype=int)
 
-    @property
-    def live(self) -> np.ndarray:
-        """Mask of the models that need another pass."""
-        return np.array([status is Status.RUNNING for status in self.status])
-
-    def record(self, W: Array, found: Pass, total_weight: Array, direction: Array) -> None:
-        """Take in what a pass found at coefficients W, and the columns' step in coordinates that would come next."""
+    def record(self, found: Pass, total_weight: Array, direction: Array, stopped: bool = False) -> None:
+        """Take in what a pass found, the columns' step in coordinates that would come next, and if the user stops."""
         self.history.append(found)
-        decrement = found.decrement
-        near = decrement <= self.limits.tol
+        near = found.decrement <= self.limits.tol
+        if self.free.any():
+            self._watch(found, near, total_weight, direction)
+        self._settle(near & (self.growing == 0), Status.CONVERGED)
+        better = found.decrement < 0.9 * self.best
+        self.best = np.minimum(self.best, found.decrement)
+        self.still = np.where(better, 0, self.still + 1)
+        if self.still.max() >= STILL:
+            below_rounding = found.decrement**2 <= ROUNDING * total_weight * np.abs(found.objective)
+            self._settle((self.still >= STILL) & below_rounding, Status.ROUNDING)
+        if stopped:
+            self._settle(self.live, Status.STOPPED)
+        if len(self.history) >= self.limits.max_iter:
+            self._settle(self.live, Status.OUT_OF_PASSES)
+
+    def _watch(self, found: Pass, near: np.ndarray, total_weight: Array, direction: Array) -> None:
         large_step = np.sqrt(total_weight) * np.abs(direction).max(axis=0, initial=0.0) > GROWTH
         self.growing = np.where(self.free & near & large_step, self.growing + found.accepted, 0)
-        better = decrement < 0.9 * self.best
-        self.best = np.minimum(self.best, decrement)
-        self.still = np.where(better, 0, self.still + 1)
-        below_rounding = decrement**2 <= ROUNDING * total_weight * np.abs(found.objective)
-        separated = self.free & (found.objective * total_weight < LOG_2 * self.smallest_weight)
-        self._settle(separated | (self.growing >= GROWING), Status.SEPARATED)
-        self._settle(near & (self.growing == 0), Status.CONVERGED)
-        self._settle((self.still >= STILL) & below_rounding, Status.ROUNDING)
-        if self.limits.on_pass is not None and self.limits.on_pass(W, found):
-            self._settle(np.ones_like(near), Status.STOPPED)
-        if len(self.history) >= self.limits.max_iter:
-            self._settle(np.ones_like(near), Status.OUT_OF_PASSES)
+        all_right = found.objective * total_weight < LOG_2 * self.smallest_weight
+        self._settle(self.free & (all_right | (self.growing >= GROWING)), Status.SEPARATED)
 
     def _settle(self, models: np.ndarray, status: Status) -> None:
-        if models.any():
-            for k in np.flatnonzero(self.live & models).tolist():
-                self.status[k] = status
+        for k in np.flatnonzero(self.live & models).tolist():
+            self.status[k] = status
+            self.live[k] = False

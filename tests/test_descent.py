@@ -50,7 +50,8 @@ class Setting:
         X = random.standard_normal((N, D)) @ (np.eye(D) + 0.4) + [0.0, 2.0, 0.0, 0.0]
         self.rows = MemoryRows(X, random.integers(0, 2, N).astype(np.int8), random.random(N))
         null = self.rows.sums(np.zeros((D + 1, 1)), "diagonal")
-        self.objective = Objective(Scale.from_sums(null, np.zeros(1), True), Ridge(np.array([0.0, 0.1, 1.0])))
+        self.penalty = Ridge(np.array([0.0, 0.1, 1.0]))
+        self.objective = Objective(Scale.from_sums(null, np.zeros(1), True), self.penalty)
         self.B = at * random.standard_normal((D + 1, K))
 
     def sums(self, kind):
@@ -61,7 +62,7 @@ class Setting:
 
     def curvature(self, k):
         """Return model k's curvature, penalty included."""
-        return self.objective.curvature(self.sums("full"), k) + np.diag(self.objective.penalty_curvature()[k])
+        return self.objective.curvature(self.sums("full"), k) + np.diag(self.objective.penalty_curvature[k])
 
 
 def quadratic(seed=0, d=6, n_models=K):
@@ -311,7 +312,7 @@ def test_diagonal_is_newtons_where_columns_are_tied_to_the_intercept_alone():
     design = np.array(list(product([0.0, 1.0], repeat=D)))  # every combination once, so that no column tells of others
     rows = MemoryRows(design * [1.0, 20.0, 0.5, 3.0], (design[:, 0] + design[:, 2] > 0).astype(np.int8))
     W = np.zeros((D + 1, 1))
-    objective = Objective(Scale(np.zeros(D), np.ones(D), True), Ridge(np.zeros(1)))
+    objective = Objective(Scale(np.zeros(D + 1), np.ones(D + 1)), Ridge(np.zeros(1)))
     sums = rows.sums(W, "full")
     point, found = objective.point(W, sums), []
     for preconditioner in (Diagonal(), FullCurvature(1)):
@@ -384,7 +385,7 @@ def test_renewed_curvature_is_that_of_the_sample_at_the_new_point_with_its_diago
             setting.objective.curvature(sampled.rows.sums(setting.objective.scale.coefficients(setting.B), "full"), k)
             for setting in (here, there)
         )
-        penalty = here.objective.penalty_curvature()[k]
+        penalty = here.objective.penalty_curvature[k]
         share = np.diagonal(at_first) / (np.diagonal(here.curvature(k)) - penalty)
         assert np.abs(share - 1).max() > 0.01  # or correcting would change nothing
         expected = now / np.sqrt(share) / np.sqrt(share)[:, None] + np.diag(penalty)
@@ -401,7 +402,7 @@ def test_curvature_of_a_column_that_the_sample_does_not_show_waits_for_the_next_
     X[unseen, 0] = 1.0
     rows = MemoryRows(X, setting.rows.y, setting.rows.weight)
     null = rows.sums(np.zeros((D + 1, 1)), "diagonal")
-    objective = Objective(Scale.from_sums(null, np.zeros(1), True), setting.objective.penalty)
+    objective = Objective(Scale.from_sums(null, np.zeros(1), True), setting.penalty)
     sums = rows.sums(objective.scale.coefficients(setting.B), "diagonal")
     point = objective.point(setting.B, sums)
     sampled = SampledCurvature(K, rows, 100, 0)
@@ -409,7 +410,7 @@ def test_curvature_of_a_column_that_the_sample_does_not_show_waits_for_the_next_
     assert sampled.learn(point, ALL, sums, objective)
     old = sampled.apply(point.gradient)
     for k in range(K):
-        P, exact = matrix(sampled, k), objective.diagonal(sums)[0][k] + objective.penalty_curvature()[k]
+        P, exact = matrix(sampled, k), objective.diagonal(sums)[0][k] + objective.penalty_curvature[k]
         assert np.abs(P[0, 1:]).max() < tolerance
         assert P[0, 0] == pytest.approx(exact[0], rel=2e-3)  # a ridge of 1.5e-3
     assert not sampled.renew(point, ALL, objective, more_rows=False)

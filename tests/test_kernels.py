@@ -221,7 +221,7 @@ def exact_curvature(block, W, scale):
     weight = np.ones(len(X)) if block.weight is None else block.weight
     scores = X @ W[:-1] + W[-1] + (0.0 if block.offset is None else block.offset[:, None])
     D = weight[:, None] * np.exp(-np.abs(scores)) / (1 + np.exp(-np.abs(scores))) ** 2
-    Z = np.column_stack([(X - scale.center) * scale.unit, np.full(len(X), float(scale.intercept))])
+    Z = (np.column_stack([X, np.ones(len(X))]) - scale.center) * scale.unit
     return np.stack([(Z * d[:, None]).T @ Z for d in D.T]) / weight.sum()
 
 
@@ -237,12 +237,12 @@ def assert_curvatures_agree(found, expected, scale, tolerance=1e-5):
     diagonal = np.einsum("kjj->kj", expected)
     unit = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
     assert np.abs((found - expected) / unit[:, None] / unit[:, :, None]).max() < tolerance
-    assert (diagonal[:, :-1][:, scale.unit > 0] > 0).all()
+    assert (diagonal[:, scale.unit > 0] > 0).all()
 
 
 def coefficients(scale, n_models, seed=1):
     random = np.random.default_rng(seed)
-    return scale.coefficients(0.7 * random.standard_normal((len(scale.unit) + 1, n_models)))
+    return scale.coefficients(0.7 * random.standard_normal((len(scale.unit), n_models)))
 
 
 @pytest.mark.parametrize("store", DENSE.values(), ids=DENSE)
@@ -289,7 +289,7 @@ def test_curvature_keeps_its_digits_on_any_scale_and_far_from_zero(order, dtype,
 def test_every_shape_gives_the_curvature_of_its_definition(n, d, root_values, monkeypatch):
     monkeypatch.setattr(kernels, "ROOT_VALUES", root_values)  # of which shapes fill a part, one or many
     block = with_all_rows(make_block(n, d), chosen=False)
-    scale = Scale(np.zeros(d), np.full(d, 0.5), True)
+    scale = Scale(np.zeros(d + 1), np.append(np.full(d, 0.5), 1.0))
     W = coefficients(scale, 2) / d**0.5
     for n_threads in (1, 2, 3):
         with rows_of(block, n_threads) as rows:
@@ -298,7 +298,7 @@ def test_every_shape_gives_the_curvature_of_its_definition(n, d, root_values, mo
 
 def test_threads_without_a_row_add_nothing_to_the_curvature():
     block = Block(np.array([[1.0], [2.0]]), np.array([0, 1], dtype=np.int8))
-    scale = Scale(np.ones(1), np.ones(1), True)
+    scale = Scale(np.array([1.0, 0.0]), np.ones(2))
     W = np.zeros((2, 1))
     with rows_of(block, n_threads=3) as rows:
         assert_curvatures_agree(compiled_curvature(rows, W, scale), exact_curvature(block, W, scale), scale)
@@ -307,7 +307,7 @@ def test_threads_without_a_row_add_nothing_to_the_curvature():
 def test_scores_of_800_give_a_curvature_without_overflow():
     z = np.concatenate([np.linspace(-800.0, 800.0, 401), [0.5, -0.5]])
     block = Block(z[:, None], np.arange(403, dtype=np.int8) % 2)
-    scale = Scale(np.zeros(1), np.ones(1), True)
+    scale = Scale(np.zeros(2), np.ones(2))
     W = np.array([[1.0, -1.0], [0.0, 0.0]])
     found = compiled_curvature(rows_of(block), W, scale)
     assert_curvatures_agree(found, exact_curvature(block, W, scale), scale)
@@ -329,7 +329,7 @@ def test_curvature_repeats_bit_for_bit(n_threads):
 def test_curvature_allocates_no_more_than_what_stays_in_cache(make, n_threads):
     X = make()
     n, d = X.shape
-    scale = Scale(np.zeros(d), np.ones(d), True)
+    scale = Scale(np.zeros(d + 1), np.ones(d + 1))
     W = np.zeros((d + 1, 1))
     with MemoryRows(X, np.arange(n, dtype=np.int8) % 2, np.ones(n), n_threads=n_threads, origin=None) as rows:
         rows.curvature(W, scale)  # what loading the compiled code allocates

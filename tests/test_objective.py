@@ -46,7 +46,7 @@ def test_gradient_and_curvature_are_the_derivatives_in_coordinates(intercept):
     objective, h = make_objective(intercept), 1e-5
     here = point_at(objective, B)
     sums = sums_at(objective.scale.coefficients(B), "full")
-    H = np.stack([objective.curvature(sums, k) + np.diag(objective.penalty_curvature()[k]) for k in range(K)])
+    H = np.stack([objective.curvature(sums, k) + np.diag(objective.penalty_curvature[k]) for k in range(K)])
     for j in range(D + 1):
         step = np.zeros_like(B)
         step[j] = h
@@ -70,7 +70,7 @@ def test_diagonal_and_intercept_row_are_those_of_the_curvature(intercept, kind):
 def test_curvature_is_never_negative_even_by_rounding():
     far = X + 1e9
     sums = block_sums(Block(far, Y), np.zeros((D + 1, 1)), "diagonal")
-    objective = Objective(Scale(far.mean(axis=0), np.ones(D), True), Ridge(np.zeros(1)))
+    objective = Objective(Scale(np.append(far.mean(axis=0), 0.0), np.ones(D + 1)), Ridge(np.zeros(1)))
     diagonals, _ = objective.diagonal(sums)
     assert (diagonals >= 0).all()
 

@@ -134,7 +134,7 @@ def test_curvature_of_small_and_of_sparse_rows_is_exact(store, is_sample, interc
         scale = Scale.from_sums(source.sums(np.zeros((D + 1, 1)), "diagonal"), np.zeros(1), intercept)
         W = scale.coefficients(np.random.default_rng(2).standard_normal((D + 1, 3)))
         found = source.curvature(W, scale)
-        Z = np.column_stack([(values(source) - scale.center) * scale.unit, np.full(len(source.y), float(intercept))])
+        Z = (np.column_stack([values(source), np.ones(len(source.y))]) - scale.center) * scale.unit
     p = 1 / (1 + np.exp(-(values(source) @ W[:-1] + W[-1] + source.offset[:, None])))
     assert found.dtype == np.float64
     for H, weight in zip(found, (source.weight[:, None] * p * (1 - p)).T, strict=True):

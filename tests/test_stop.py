@@ -25,7 +25,7 @@ def follow(decrements, limits, *, free=True, objective=0.5, step=0.0, smallest_w
     for decrement in decrements:
         assert progress.live.all()
         step_in_coordinates = np.full((2, 1), step) / np.sqrt(S)
-        progress.record(np.zeros((3, 1)), pass_of(decrement, objective), S, step_in_coordinates)
+        progress.record(pass_of(decrement, objective), S, step_in_coordinates)
     return progress
 
 
@@ -46,16 +46,11 @@ def test_descent_ends_after_exactly_as_many_passes_as_it_may_take(max_iter):
     assert follow([1.0] * (max_iter - 1) + [1e-5], limits).status == [Status.CONVERGED]
 
 
-def test_callback_hears_of_every_pass_and_may_stop_it():
-    heard = []
-
-    def on_pass(W, found):
-        heard.append((W.shape, float(found.decrement[0])))
-        return found.decrement[0] < 0.5
-
-    assert follow([1.0, 0.7, 0.4], Limits(on_pass=on_pass)).status == [Status.STOPPED]
-    assert heard == [((3, 1), 1.0), ((3, 1), 0.7), ((3, 1), 0.4)]
-    assert follow([1e-9], Limits(on_pass=on_pass)).status == [Status.CONVERGED]
+def test_descent_that_is_stopped_says_so_unless_it_has_arrived():
+    for decrement, status in ((0.4, Status.STOPPED), (1e-9, Status.CONVERGED)):
+        progress = Progress(Limits(max_iter=1), np.array([False]), 1.0)
+        progress.record(pass_of(decrement), S, np.zeros((2, 1)), stopped=True)
+        assert progress.status == [status]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +85,7 @@ def test_only_accepted_steps_that_follow_each_other_tell_separation(steps, accep
     progress = Progress(Limits(tol=1e-4), np.array([True]), 1.0)
     for step, was_accepted in zip(steps, accepted, strict=True):
         assert progress.live.all()
-        progress.record(np.zeros((3, 1)), pass_of(0.9e-4, accepted=was_accepted), S, np.full((2, 1), step))
+        progress.record(pass_of(0.9e-4, accepted=was_accepted), S, np.full((2, 1), step))
     assert progress.status == [status]
 
 
@@ -107,7 +102,7 @@ def test_models_settle_one_by_one_and_for_good():
     progress = Progress(Limits(tol=1e-4, max_iter=3), np.zeros(3, dtype=bool), 1.0)
     for decrements in ([1.0, 1e-5, 1.0], [1e-5, 1.0, 1.0], [1.0, 1.0, 1.0]):
         found = Pass(np.full(3, 0.5), np.array(decrements), np.ones(3), np.ones(3, dtype=bool))
-        progress.record(np.zeros((3, 3)), found, np.full(3, 100.0), np.zeros((2, 3)))
+        progress.record(found, np.full(3, 100.0), np.zeros((2, 3)))
     assert progress.status == [Status.CONVERGED, Status.CONVERGED, Status.OUT_OF_PASSES]
     assert not progress.live.any()
 

@@ -124,8 +124,7 @@ class MemoryRows(Rows):
             return super().curvature(W, scale)
         from logreg import kernels
 
-        unit = np.append(scale.unit, scale.intercept)
-        squares = reduce(add, self.map(lambda block: kernels.curvature(block, W, scale.center, unit), self.chunks()))
+        squares = reduce(add, self.map(lambda block: kernels.curvature(block, W, scale), self.chunks()))
         squares /= np.float32(self.n_rows if self.weight is None else self.weight.sum())
         return squares
 
