@@ -32,9 +32,10 @@ class Factor:
         potrf, self.potrs = LAPACK[H.dtype.name]
         # The lower triangle of a matrix stored by rows is the upper one of LAPACK's, which reads by columns.
         self.cholesky, failed = potrf(self._scaled(H, ridge).T, lower=0, clean=0, overwrite_a=1)
-        self.diagonalised = bool(failed) or self.cholesky.diagonal().min() < ILL_CONDITIONED
+        smallest = self.cholesky.diagonal().min()
+        self.diagonalised = bool(failed) or smallest < ILL_CONDITIONED
         if not self.diagonalised:
-            self.deficient = self.cholesky.diagonal().min() ** 2 <= 4 * ridge
+            self.deficient = smallest**2 <= 4 * ridge
             return
         values, vectors = np.linalg.eigh(self._scaled(H, ridge))
         kept = values > 10 * len(values) * np.finfo(H.dtype).eps * values[-1]
