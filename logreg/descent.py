@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from logreg.objective import Objective, Point
-from logreg.preconditioner import GROWTH, Preconditioner
+from logreg.preconditioner import Preconditioner
+from logreg.sampled import GROWTH
 from logreg.sums import Array, CurvatureKind, Sums
 
 CONTRACTION = 0.2  # share of the distance to the optimum that a pass with fresh curvature may be hoped to leave

@@ -12,9 +12,10 @@ from scipy.special import logit
 
 from logreg.descent import Descent
 from logreg.penalty import Ridge
-from logreg.preconditioner import Diagonal, FullCurvature, Identity, Preconditioner, SampledCurvature
+from logreg.preconditioner import Diagonal, FullCurvature, Identity, Preconditioner
 from logreg.rank import Redundancy, minimum_norm
 from logreg.rows import Rows
+from logreg.sampled import SampledCurvature
 from logreg.scale import Scale
 from logreg.solve import Solution, solve
 from logreg.stop import Limits, Pass, Status

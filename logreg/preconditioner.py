@@ -6,35 +6,12 @@ Identity (a number), the diagonal of the curvature, the curvature of a sample of
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Protocol
 
 import numpy as np
 
 from logreg.factor import Factor
 from logreg.objective import Objective, Point
-from logreg.scale import Scale
 from logreg.sums import Array, CurvatureKind, Sums
-
-MISJUDGED = 4.0  # factor by which a sampled column's curvature is off when only few of its rows were drawn
-UNSEEN = 1e-5  # share of a column's curvature, in directions of which a sample shows none
-NOISE = 0.6  # the same times ``(d / m)**2``, for the noise of a sample of m rows, which makes flat directions flatter
-ROUNDED = 1e-6  # the same where all rows were added up in float32
-GROWTH = 4  # times as many rows, when a sample was too small
-
-
-class RowSource(Protocol):
-    """Rows whose curvature can be taken, of all or of a sample."""
-
-    is_sample: bool
-
-    def sums(self, W: Array, kind: CurvatureKind = "none") -> Sums:
-        """Return the sums over the rows."""
-
-    def curvature(self, W: Array, scale: Scale) -> np.ndarray:
-        """Return the mean curvature of each model in coordinates; only the lower triangles count."""
-
-    def sample(self, n_rows: int, seed: int) -> RowSource:
-        """Return a sample of them, or themselves where they are no more."""
 
 
 class Preconditioner(ABC):
@@ -206,103 +183,3 @@ class FullCurvature(Preconditioner):
             if factor is not None:
                 column[:] = factor.solve(column)
         return solved
-
-
-class SampledCurvature(FullCurvature):
-    """The curvature of a sample of the rows, its diagonal made exact by a pass over all of them.
-
-    It is kept as long as it contracts well, and renewed where the descent stands when it does not. When that does not
-    help, near the optimum, the sample was too small: it grows until it is all rows, whose curvature is first rounded to
-    float32, then taken to the last digit. Costs ``2 m d**2`` flops a renewal for m sampled rows.
-    """
-
-    name = "sampled-curvature"
-    wants: CurvatureKind = "diagonal"
-    exact = False
-    memory = 10
-
-    def __init__(self, n_models: int, rows: RowSource, n_sampled: int, seed: int, price: float = 1.0) -> None:
-        super().__init__(n_models)
-        self.all_rows, self.n_sampled, self.seed, self.price = rows, n_sampled, seed, price
-        self.rows = rows.sample(n_sampled, seed)
-        self.rounded = self.rows.is_sample
-        self.shown: list[Array] = [np.empty(0)] * n_models  # diagonal of the sample, over that of all rows
-
-    def learn(self, point: Point, accepted: np.ndarray, sums: Sums, objective: Objective) -> bool:
-        """Take the curvature of the models that accepted the point, when the pass brought its diagonal."""
-        if sums.curvature is None or not accepted.any():
-            return False
-        self.wants = "none"
-        exact, _ = objective.diagonal(sums)
-        self._take(point, accepted, objective, exact)
-        return True
-
-    def renew(self, point: Point, models: np.ndarray, objective: Objective, more_rows: bool) -> bool:
-        """Renew at once, all rows to the last digit; a sample that hides a column or shall grow, with the next pass."""
-        if not self.rows.is_sample:
-            self.rounded = False
-        elif more_rows:
-            self.n_sampled *= GROWTH
-            self.price *= GROWTH
-            self.rows = self.all_rows.sample(self.n_sampled, self.seed)
-            self.wants = "diagonal"
-            return False
-        elif not all(is_shown(self.shown[k]).all() for k in np.flatnonzero(models)):
-            self.wants = "diagonal"
-            return False
-        self._take(point, models, objective, None)
-        return True
-
-    def _take(self, point: Point, models: np.ndarray, objective: Objective, exact: Array | None) -> None:
-        penalty = objective.penalty_curvature
-        chosen = np.flatnonzero(models)
-        for k, H in zip(chosen.tolist(), self._curvature(point, chosen, objective), strict=True):
-            if self.rows.is_sample:
-                H = self._calibrated(H, k, exact)
-            np.einsum("jj->j", H)[:] += penalty[k]
-            ridge = self._ridge(len(H))
-            while (factor := Factor(H, ridge)).diagonalised and self.rows.is_sample and ridge < 1.0:
-                ridge *= 10.0  # what looks singular in a sample must not be taken for that
-            if factor.diagonalised and self.rounded:  # float32 does not tell flat directions from none
-                self.rounded = False
-                return self._take(point, models, objective, exact)
-            self.factors[k] = factor
-        return None
-
-    def _calibrated(self, H: np.ndarray, k: int, exact: Array | None) -> np.ndarray:
-        sampled = np.diagonal(H).astype(np.float64)
-        if exact is None:  # what the sample shows of a column has changed, how well it shows it has not
-            return calibrated(H, sampled / self.shown[k])
-        self.shown[k] = np.divide(sampled, exact[k], out=np.ones_like(sampled), where=exact[k] > 0)
-        return calibrated(H, exact[k])
-
-    def _ridge(self, d: int) -> float:
-        if not self.rows.is_sample:
-            return ROUNDED * self.rounded
-        return UNSEEN + NOISE * (d / self.n_sampled) ** 2
-
-    def _curvature(self, point: Point, models: np.ndarray, objective: Objective) -> np.ndarray:
-        W = objective.scale.coefficients(point.B)[:, models]
-        if self.rounded:
-            return self.rows.curvature(W, objective.scale)
-        sums = self.rows.sums(W, "full")
-        return np.stack([objective.curvature(sums, k) for k in range(len(models))])
-
-
-def is_shown(share: Array) -> np.ndarray:
-    """Tell which columns a sample shows well, of whose curvature it has such shares."""
-    return (share > 1 / MISJUDGED) & (share < MISJUDGED)
-
-
-def calibrated(H: np.ndarray, diagonal: Array) -> np.ndarray:
-    """Return a sampled curvature rescaled to an exact diagonal.
-
-    A column that the sample shows with a quite different curvature was hardly seen in it, and varies alone.
-    """
-    sampled = np.diagonal(H)
-    share = np.divide(sampled, diagonal, out=np.zeros_like(diagonal), where=diagonal > 0)
-    ratio = np.sqrt(np.divide(1.0, share, out=np.zeros_like(diagonal), where=is_shown(share))).astype(H.dtype)
-    H = H * ratio
-    H *= ratio[:, None]
-    np.einsum("jj->j", H)[:] = diagonal
-    return H

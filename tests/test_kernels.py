@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from logreg import kernels
+from logreg import kernels, sweep
 from logreg.products import Block, block_sums
 from logreg.rows import MemoryRows, memory
 from logreg.scale import Scale
@@ -285,9 +285,9 @@ def test_curvature_keeps_its_digits_on_any_scale_and_far_from_zero(order, dtype,
 
 @pytest.mark.parametrize("n", [3, 7, 8, 1_000])
 @pytest.mark.parametrize("d", [1, 2, 300])
-@pytest.mark.parametrize("root_values", [1_000, kernels.ROOT_VALUES])
+@pytest.mark.parametrize("root_values", [1_000, sweep.ROOT_VALUES])
 def test_every_shape_gives_the_curvature_of_its_definition(n, d, root_values, monkeypatch):
-    monkeypatch.setattr(kernels, "ROOT_VALUES", root_values)  # of which shapes fill a part, one or many
+    monkeypatch.setattr(sweep, "ROOT_VALUES", root_values)  # of which shapes fill a part, one or many
     block = with_all_rows(make_block(n, d), chosen=False)
     scale = Scale(np.zeros(d + 1), np.append(np.full(d, 0.5), 1.0))
     W = coefficients(scale, 2) / d**0.5

@@ -33,7 +33,7 @@ def test_runtime_dependencies_are_these_and_no_others():
 
 
 @pytest.mark.parametrize(
-    "room", ["sums", "scale", "penalty", "objective", "preconditioner", "descent", "search", "solve"]
+    "room", ["sums", "scale", "penalty", "objective", "preconditioner", "sampled", "descent", "search", "solve"]
 )
 def test_solver_rooms_never_ask_how_the_data_is_stored(room):
     # The import contracts know whole packages only, and scipy as such is welcome in these rooms.

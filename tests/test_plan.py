@@ -13,8 +13,9 @@ from logreg import LogisticRegression, plan
 from logreg.descent import Descent
 from logreg.penalty import Ridge
 from logreg.plan import choose, curvature_rows, null_coefficients, price, row_price, start_on_samples
-from logreg.preconditioner import Diagonal, FullCurvature, Identity, SampledCurvature
+from logreg.preconditioner import Diagonal, FullCurvature, Identity
 from logreg.rows import MemoryRows, memory
+from logreg.sampled import SampledCurvature
 from logreg.solve import solve
 from logreg.stop import Limits
 

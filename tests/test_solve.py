@@ -5,8 +5,9 @@ import pytest
 
 from logreg.descent import Descent
 from logreg.penalty import Ridge
-from logreg.preconditioner import Diagonal, FullCurvature, Identity, SampledCurvature
+from logreg.preconditioner import Diagonal, FullCurvature, Identity
 from logreg.rows import MemoryRows
+from logreg.sampled import SampledCurvature
 from logreg.sigmoid import logistic
 from logreg.solve import NonFiniteSumsError, solve
 from logreg.stop import Limits, Status

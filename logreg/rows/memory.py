@@ -114,17 +114,17 @@ class MemoryRows(Rows):
         """Use the compiled sweep for one model on large data, matrix products for all else."""
         if not self.compiled or W.shape[1] > 1 or kind == "full":
             return block_sums(block, W, kind)
-        from logreg import kernels
+        from logreg import sweep
 
-        return kernels.block_sums(block, W, kind)
+        return sweep.block_sums(block, W, kind)
 
     def curvature(self, W: Array, scale: Scale) -> np.ndarray:
         """Square standardised rows in float32: what is left of cancellation and of scales needs no more digits."""
         if not self.compiled or is_sparse(self.X):
             return super().curvature(W, scale)
-        from logreg import kernels
+        from logreg import sweep
 
-        squares = reduce(add, self.map(lambda block: kernels.curvature(block, W, scale), self.chunks()))
+        squares = reduce(add, self.map(lambda block: sweep.curvature(block, W, scale), self.chunks()))
         squares /= np.float32(self.n_rows if self.weight is None else self.weight.sum())
         return squares
 
