@@ -17,7 +17,8 @@ TIGHTEST = 12  # tolerances are 1e-1 ... 1e-12
 USUAL = 4  # where a sweep starts: the default of most peers
 FIRST_LIMIT, GRACE = 60.0, 5.0  # seconds for a fit of the first peer; of others, beyond those of the fastest so far
 STOPPED = "stopped after"  # how a fit ends that takes too long
-REPEATING = 5.0  # seconds a thread that the wanted repetitions of one peer may take; ours and the fastest may take more
+REPEATING = 5.0  # seconds a thread that the wanted repetitions of one peer may take; ours and contenders may take more
+CONTENDER = 2.0  # times as long as the fastest, up to which a peer might be the fastest
 SHORT, MOST = 2.0, 51  # fits of milliseconds are repeated for so many seconds, at most so often
 LOADED = 3.0  # seconds from which a sweep's fit counts as a repetition: what it had to load no longer matters
 LONG = 20.0  # seconds with two threads, from which a peer is not measured with one
@@ -147,7 +148,7 @@ def left_out(peer, found, fastest):
         return ""
     if seconds > LONG:
         return f"not measured: more than {LONG:.0f} s with 2 threads"
-    return "not measured: with 2 threads more than twice the fastest" if seconds > 2.0 * fastest else ""
+    return "not measured: with 2 threads more than twice the fastest" if seconds > CONTENDER * fastest else ""
 
 
 def find(bench, worker, peer, start, limit, loosest=1):
@@ -194,7 +195,7 @@ def repeat(bench, worker, entries, repetitions, limit):
     for peer, found in list(scored.items()):
         guess = found["seconds"][0]
         affordable = max(int(REPEATING * worker.threads / guess), 1)
-        counts = peer == OURS or guess <= least
+        counts = peer == OURS or guess <= CONTENDER * least
         wanted[peer] = max(repetitions if counts else min(repetitions, affordable), min(int(SHORT / guess), MOST))
         if guess < 1.0:
             fit(peer)  # the first in a process loads things

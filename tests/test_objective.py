@@ -15,12 +15,17 @@ X = RANDOM.standard_normal((N, D)) * [0.01, 1.0, 10.0, 1.0] + [0.0, 1.0, -30.0, 
 Y = RANDOM.integers(0, 2, N)
 WEIGHT = RANDOM.random(N)
 B = RANDOM.standard_normal((D + 1, K))
+STRENGTHS = {  # of K penalties on D coefficients
+    "one a model": np.array([0.0, 0.3]),
+    "one a coefficient": np.array([[0.0, 0.1], [0.3, 1.0], [2.0, 0.0], [0.5, 0.7]]),
+}
+EVERY_STRENGTH = pytest.mark.parametrize("strength", STRENGTHS.values(), ids=STRENGTHS)
 EVERY_INTERCEPT = pytest.mark.parametrize("intercept", [True, False])
 
 
-def make_objective(intercept=True):
+def make_objective(intercept=True, strength=STRENGTHS["one a model"]):
     null = sums_at(np.zeros((D + 1, 1)), "diagonal")
-    return Objective(Scale.from_sums(null, np.zeros(1), intercept), Ridge(np.array([0.0, 0.3])))
+    return Objective(Scale.from_sums(null, np.zeros(1), intercept), Ridge(strength))
 
 
 def sums_at(W, kind="none"):
@@ -31,19 +36,22 @@ def point_at(objective, coordinates):
     return objective.point(coordinates, sums_at(objective.scale.coefficients(coordinates)))
 
 
+@EVERY_STRENGTH
 @EVERY_INTERCEPT
-def test_value_is_mean_log_loss_plus_penalty_on_the_users_coefficients(intercept):
-    objective = make_objective(intercept)
+def test_value_is_mean_log_loss_plus_penalty_on_the_users_coefficients(intercept, strength):
+    objective = make_objective(intercept, strength)
     W = objective.scale.coefficients(B)
     point = point_at(objective, B)
-    for k, strength in enumerate((0.0, 0.3)):
-        expected = log_loss(Y, X @ W[:-1, k] + W[-1, k], WEIGHT) + strength / 2 * (W[:-1, k] ** 2).sum()
+    penalties = (np.broadcast_to(strength, (D, K)) * W[:-1] ** 2).sum(axis=0) / 2
+    for k in range(K):
+        expected = log_loss(Y, X @ W[:-1, k] + W[-1, k], WEIGHT) + penalties[k]
         assert point.value[k] == pytest.approx(expected, rel=1e-13)
 
 
+@EVERY_STRENGTH
 @EVERY_INTERCEPT
-def test_gradient_and_curvature_are_the_derivatives_in_coordinates(intercept):
-    objective, h = make_objective(intercept), 1e-5
+def test_gradient_and_curvature_are_the_derivatives_in_coordinates(intercept, strength):
+    objective, h = make_objective(intercept, strength), 1e-5
     here = point_at(objective, B)
     sums = sums_at(objective.scale.coefficients(B), "full")
     H = np.stack([objective.curvature(sums, k) + np.diag(objective.penalty_curvature[k]) for k in range(K)])
