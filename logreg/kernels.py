@@ -228,11 +228,15 @@ def root_rows(X: Any, by_column: bool, origin: Any, rows: Any, w: Any, scale: An
 
 @compiled
 def sparse_rows(X: Any, rows: Any, w: Any, sums: Any) -> float:
-    """Add rows of a CSR matrix ``X = (data, indices, indptr)`` to ``sums`` and return their loss."""
+    """Add rows of a CSR matrix ``X = (data, indices, indptr)`` to ``sums`` and return their loss.
+
+    ``sums`` has a row for each column and the intercept, so that what an entry adds to is close in memory: its
+    gradient, or gradient, diagonal and cross term.
+    """
     data, indices, indptr = X
     y, weight, offset, subset = rows
-    gradient, diagonal, cross = sums
     n, d = y.size, w.size - 1
+    with_curvature = sums.shape[1] == 3
     terms = np.empty((4, BLOCK_ROWS))
     power_bits = terms[3].view(np.int64)
     scores = np.empty(BLOCK_ROWS)
@@ -251,13 +255,86 @@ def sparse_rows(X: Any, rows: Any, w: Any, sums: Any) -> float:
             row = subset[i] if subset.size else i
             residual, curvature = terms[1, i - start], terms[2, i - start]
             loss += terms[0, i - start]
-            gradient[d] += residual
-            for entry in range(indptr[row], indptr[row + 1]):
-                gradient[indices[entry]] += residual * data[entry]
-            if diagonal.size:
-                diagonal[d] += curvature
+            sums[d, 0] += residual
+            if with_curvature:
+                sums[d, 1] += curvature
                 for entry in range(indptr[row], indptr[row + 1]):
-                    part = curvature * data[entry]
-                    cross[indices[entry]] += part
-                    diagonal[indices[entry]] += part * data[entry]
+                    column, value = indices[entry], data[entry]
+                    part = curvature * value
+                    sums[column, 0] += residual * value
+                    sums[column, 1] += part * value
+                    sums[column, 2] += part
+            else:
+                for entry in range(indptr[row], indptr[row + 1]):
+                    sums[indices[entry], 0] += residual * data[entry]
     return loss
+
+
+@compiled
+def add_number_scores(values: Any, origin: float, coefficient: float, scores: Any) -> None:
+    """Add to the scores what a column of numbers contributes."""
+    for i in range(values.size):
+        scores[i] += (values[i] - origin) * coefficient
+
+
+@compiled
+def add_level_scores(codes: Any, coefficients: Any, scores: Any) -> None:
+    """Add to the scores the coefficient of each row's level; the last one serves the code -1."""
+    for i in range(codes.size):
+        scores[i] += coefficients[codes[i]]
+
+
+@compiled
+def number_sums(values: Any, origin: float, terms: Any) -> tuple[float, float, float]:
+    """Return the gradient, the curvature and the cross term of a column of numbers over a block."""
+    gradient, diagonal, cross = 0.0, 0.0, 0.0
+    for i in range(values.size):
+        value = values[i] - origin
+        part = terms[2, i] * value
+        gradient += terms[1, i] * value
+        cross += part
+        diagonal += part * value
+    return gradient, diagonal, cross
+
+
+@compiled
+def add_level_sums(codes: Any, term: Any, sums: Any) -> None:
+    """Add a term of each row to the sum of its level, the last for the code -1.
+
+    ``sums`` has the shape (lanes, levels + 1), lanes a power of 2: neighbouring rows, often of the same level, need not
+    wait for each other's sum.
+    """
+    last_lane = sums.shape[0] - 1
+    for i in range(codes.size):
+        sums[i & last_lane, codes[i]] += term[i]
+
+
+@compiled
+def paired_rows(X: Any, rows: Any, w: Any, place: Any, total: Any) -> None:
+    """Add the curvature of rows of a CSR matrix to ``total``, a pair of stored numbers at a time.
+
+    Column j is row and column ``place[j]`` of the total, unless that is negative; the intercept is its last. Each pair
+    is added on one side of the diagonal only, whichever comes first in the row.
+    """
+    data, indices, indptr = X
+    y, weight, offset, subset = rows
+    n, d = y.size, w.size - 1
+    places = np.empty(total.shape[0], dtype=np.int64)
+    values = np.empty(total.shape[0])
+    for i in range(n):
+        row = subset[i] if subset.size else i
+        z = w[d] + (offset[i] if offset.size else 0.0)
+        m = 0
+        for entry in range(indptr[row], indptr[row + 1]):
+            column = indices[entry]
+            z += data[entry] * w[column]
+            if place[column] >= 0 and data[entry] != 0.0:
+                places[m], values[m] = place[column], data[entry]
+                m += 1
+        places[m], values[m] = total.shape[0] - 1, 1.0
+        e = math.exp(-abs(z))
+        curvature = e / ((1.0 + e) * (1.0 + e)) * (weight[i] if weight.size else 1.0)
+        for first in range(m + 1):
+            part = curvature * values[first]
+            for second in range(first + 1):
+                total[places[first], places[second]] += part * values[second]

@@ -15,7 +15,7 @@ from logreg.penalty import Ridge
 from logreg.preconditioner import Diagonal, FullCurvature, Identity, Preconditioner
 from logreg.rank import Redundancy, minimum_norm
 from logreg.rows import Rows
-from logreg.sampled import SampledCurvature
+from logreg.sampled import HotBlock, SampledCurvature
 from logreg.scale import Scale
 from logreg.solve import Solution, solve
 from logreg.stop import Limits, Pass, Status
@@ -27,9 +27,12 @@ SAMPLED_ROWS = 20_000  # at least so many rows give the sampled curvature,
 ROWS_A_COLUMN = 40  # and at least so many for each column,
 SAMPLED_FLOPS = 4e10  # unless that costs more than this;
 MOST_ROWS_A_COLUMN = 500  # more, up to so many, while all of it costs no more than a pass
+FACTOR_SPEED = 100.0  # flops of a factor in the time that a pass takes for one number
 FULL_FLOPS = 1e7  # up to here the curvature of all rows is taken at every pass: it costs less than a pass saved
 WORTH_TRYING = 50  # passes that a matrix costs from which on the diagonal is tried first
 WIDEST_MATRIX = 3_000  # columns up to which a curvature matrix is held
+HOT_COLUMNS, HOT_ROWS = 1_000, 40_000  # columns of a hot block, for data wider than that, and rows it is taken of
+WIDE_PATIENCE = 40  # passes that the diagonal is given on wide data before a hot block, beyond those that this costs
 SAMPLE_RIDGE = 0.1  # over sqrt(rows): penalty in a sample, in units of curvature, that leaves its rare columns finite
 SATURATED = 1e-3  # share of the average p (1 - p) below which a column's rows look separated
 FIRST_SAMPLE = 4_096  # rows, or
@@ -42,7 +45,7 @@ CLOSE = 0.25  # distance to the optimum of a sample, as a share of how far that 
 def curvature_rows(rows: Rows) -> int:
     """Return of how many sampled rows the curvature matrix is taken."""
     d = rows.n_columns + 1
-    affordable = int(SAMPLED_FLOPS / (2 * d * d))
+    affordable = int(SAMPLED_FLOPS / square_flops(rows))
     least = max(min(max(SAMPLED_ROWS, ROWS_A_COLUMN * d), affordable), 2 * d)
     as_a_pass = int(rows.n_values / row_price(rows))
     return max(least, min(MOST_ROWS_A_COLUMN * d, as_a_pass))
@@ -50,25 +53,41 @@ def curvature_rows(rows: Rows) -> int:
 
 def row_price(rows: Rows) -> float:
     """Return what the curvature of a row costs, to read it and for its share of a product, in numbers of a pass."""
-    a_row = rows.n_values / rows.n_rows
-    return a_row + 2 * a_row**2 / rows.flops_a_value
+    return rows.reading_a_value * rows.n_values / rows.n_rows + square_flops(rows) / rows.flops_a_value
+
+
+def square_flops(rows: Rows) -> float:
+    """Return the flops of a row's curvature: its numbers squared, the intercept's 1 among them."""
+    return 2 * (rows.n_values / rows.n_rows + 1) ** 2
 
 
 def price(rows: Rows) -> float:
     """Return what a sampled curvature and its factor cost, in passes over the rows."""
     sampled = min(curvature_rows(rows), rows.n_rows)
-    return (sampled * row_price(rows) + (rows.n_columns + 1) ** 3 / 3 / rows.flops_a_value) / (rows.n_values + 1)
+    return (sampled * row_price(rows) + factor_flops(rows.n_columns + 1) / FACTOR_SPEED) / (rows.n_values + 1)
+
+
+def factor_flops(d: int) -> float:
+    """Return the flops of the factor of a curvature."""
+    return d**3 / 3
+
+
+def block_price(rows: Rows) -> float:
+    """Return what a hot block costs, in passes over the rows."""
+    flops = factor_flops(HOT_COLUMNS) / FACTOR_SPEED
+    return (min(HOT_ROWS, rows.n_rows) * row_price(rows) + flops) / (rows.n_values + 1)
 
 
 def choose(rows: Rows, n_models: int, solver: Solver, seed: int) -> Iterator[tuple[Preconditioner, int]]:
     """Yield the preconditioners for rows of this shape, each with the passes to give it before the next is tried.
 
-    "auto" takes the curvature of all rows while that is cheap, of a sample of the rows while the matrix is, and the
-    diagonal with a limited memory for data wider than that. Where a matrix costs many passes, the diagonal is tried
-    first, for as many passes: on well-conditioned data it arrives before.
+    "auto" takes the curvature of all rows while that is cheap, and of a sample of the rows while the matrix is; for
+    data wider than that the diagonal with a limited memory, then a matrix of the columns of most curvature. Where a
+    matrix costs many passes, the diagonal is tried first, for as many passes: on well-conditioned data it arrives
+    before.
     """
     n, d = rows.n_rows, rows.n_columns + 1
-    few = 2 * n * d * d <= FULL_FLOPS and d <= WIDEST_MATRIX and not rows.is_sample
+    few = n * square_flops(rows) + factor_flops(d) <= FULL_FLOPS and d <= WIDEST_MATRIX and not rows.is_sample
     if solver == "newton" or (solver == "auto" and few):
         yield FullCurvature(n_models), sys.maxsize
         return
@@ -77,9 +96,12 @@ def choose(rows: Rows, n_models: int, solver: Solver, seed: int) -> Iterator[tup
     if solver == "gradient-descent":
         yield Identity(Diagonal() if wide else SampledCurvature(*sampled)), sys.maxsize
         return
-    if wide or price(rows) >= WORTH_TRYING:
-        yield Diagonal(), sys.maxsize if wide else int(price(rows))
-    if not wide:
+    if wide:
+        yield Diagonal(), int(WIDE_PATIENCE + block_price(rows))
+        yield HotBlock(n_models, rows, HOT_COLUMNS, HOT_ROWS, seed), sys.maxsize
+    else:
+        if price(rows) >= WORTH_TRYING:
+            yield Diagonal(), int(price(rows))
         yield SampledCurvature(*sampled), sys.maxsize
 
 

@@ -142,11 +142,15 @@ class Diagonal(Preconditioner):
 
     def apply(self, gradient: Array) -> Array:
         """Return ``P^-1 g`` with the intercept decoupled."""
-        mean, spread = self.mean.T, self.spread.T
-        centred = gradient - mean * gradient[-1]
-        direction: Array = np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 0)
+        mean = self.mean.T
+        direction = self._divided(gradient - mean * gradient[-1])
         direction[-1] -= (mean[:-1] * direction[:-1]).sum(axis=0)
         return direction
+
+    def _divided(self, centred: Array) -> Array:
+        spread = self.spread.T
+        divided: Array = np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 0)
+        return divided
 
 
 class FullCurvature(Preconditioner):

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
+from logreg.columns import Columns
 from logreg.loss import terms
 from logreg.sums import Array, CurvatureKind, Sums
 
@@ -22,9 +23,9 @@ ONE_THREAD = 262_144  # multiplications up to which OpenBLAS computes a product 
 class Block(NamedTuple):
     """Some rows: what every kernel is given.
 
-    X is a dense array or a CSR/CSC matrix with d columns; y holds 0 and 1, one a row; weight and offset are None where
-    they are 1 and 0; subset says which rows of X are meant, unless it is None: all; columns of a dense X are read as
-    ``X - origin``, unless origin is None.
+    X is a dense array, a CSR/CSC matrix or a table by columns, of d columns; y holds 0 and 1, one a row; weight and
+    offset are None where they are 1 and 0; subset says which rows of X are meant, unless it is None: all; columns that
+    are not sparse are read as ``X - origin``, unless origin is None.
     """
 
     X: Any
@@ -47,8 +48,10 @@ class Block(NamedTuple):
         )
 
     def values(self) -> Any:
-        """Return the numbers in these rows: X itself where it can be, else a copy."""
+        """Return the numbers in these rows: X itself where it can be, else a copy; a CSR matrix for a table."""
         X = self.X if self.subset is None else self.X[self.subset]
+        if isinstance(X, Columns):
+            return X.tocsr(self.origin)
         return X if self.origin is None else X - self.origin
 
 
@@ -57,14 +60,20 @@ def is_sparse(X: Any) -> bool:
     return bool(sparse.issparse(X))
 
 
+def values_a_row(X: Any) -> float:
+    """Return how many numbers are stored for a row."""
+    if isinstance(X, Columns):
+        return X.a_row
+    return float(X.nnz / max(X.shape[0], 1) if is_sparse(X) else X.shape[1])
+
+
 def pieces(block: Block, n_models: int) -> Iterator[Block]:
     """Split a block so that what its products allocate stays near ``VALUES_AT_ONCE`` numbers.
 
     A CSC matrix stays whole: its columns are long, and rows cut out of it would be copies of all of them.
     """
     n = len(block.y)
-    stored = block.X.nnz / max(block.X.shape[0], 1) if is_sparse(block.X) else block.X.shape[1]
-    size = max(16, int(VALUES_AT_ONCE / max(stored, n_models, 1)))
+    size = max(16, int(VALUES_AT_ONCE / max(values_a_row(block.X), n_models, 1)))
     if size >= n or (is_sparse(block.X) and block.X.format == "csc"):
         yield block
     else:
@@ -85,16 +94,8 @@ def block_sums(block: Block, W: Array, kind: CurvatureKind) -> Sums:
     total = Sums.zeros(W.shape[0] - 1, W.shape[1], kind)
     for piece in pieces(block, W.shape[1]):
         X = piece.values()
-        scores = X @ W[:-1] + W[-1]
-        if piece.offset is not None:
-            scores += piece.offset[:, None]
-        loss, residual, curvature = terms(scores, piece.y)
-        if piece.weight is None:
-            total.weight[:] += len(piece.y)
-        else:
-            total.weight[:] += piece.weight.sum()
-            for term in (loss, residual, curvature):
-                term *= piece.weight[:, None]
+        loss, residual, curvature = weighted_terms(piece, X, W)
+        total.weight[:] += len(piece.y) if piece.weight is None else piece.weight.sum()
         total.loss[:] += loss.sum(axis=0)
         total.gradient[:-1] += X.T @ residual
         total.gradient[-1] += residual.sum(axis=0)
@@ -102,6 +103,30 @@ def block_sums(block: Block, W: Array, kind: CurvatureKind) -> Sums:
             add = add_full if kind == "full" else add_diagonal
             add(X, curvature, total.curvature)
     return total
+
+
+@quietly
+def block_curvature(block: Block, W: Array, columns: np.ndarray | None) -> Array:
+    """Return the curvatures over a block of some columns (None: all) and the intercept, (K, k + 1, k + 1)."""
+    width = W.shape[0] if columns is None else len(columns) + 1
+    total = np.zeros((W.shape[1], width, width))
+    for piece in pieces(block, W.shape[1]):
+        X = piece.values()
+        curvature = weighted_terms(piece, X, W)[2]
+        add_full(X if columns is None else X[:, columns], curvature, total)
+    return total
+
+
+def weighted_terms(block: Block, X: Any, W: Array) -> tuple[Array, Array, Array]:
+    """Return loss, residual and curvature of each row of a block whose numbers are X, each (n, K)."""
+    scores = X @ W[:-1] + W[-1]
+    if block.offset is not None:
+        scores += block.offset[:, None]
+    found = terms(scores, block.y)
+    if block.weight is not None:
+        for term in found:
+            term *= block.weight[:, None]
+    return found
 
 
 def add_diagonal(X: Any, curvature: Array, total: Array) -> None:

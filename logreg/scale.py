@@ -50,6 +50,13 @@ class Scale:
         unit[-1] = intercept
         return cls(center, unit)
 
+    def of(self, columns: np.ndarray | None) -> Scale:
+        """Return the coordinates of some columns (None: all) and the intercept."""
+        if columns is None:
+            return self
+        chosen = np.append(columns, len(self.unit) - 1)
+        return Scale(self.center[chosen], self.unit[chosen])
+
     def coefficients(self, B: Array) -> Array:
         """Return ``W = T B``, shape (d + 1, K)."""
         W = self.unit[:, None] * B

@@ -6,16 +6,31 @@ Takes the place of the matrix products of products.py for one model on large dat
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numba.extending import get_cython_function_address
 
-from logreg.kernels import dense_rows, root_rows, sparse_rows
+from logreg.columns import NO_COLUMN, Columns
+from logreg.kernels import (
+    add_level_scores,
+    add_level_sums,
+    add_number_scores,
+    dense_rows,
+    number_sums,
+    paired_rows,
+    root_rows,
+    sigmoid_terms,
+    sparse_rows,
+)
 from logreg.products import Block, is_sparse
 from logreg.scale import Scale
 from logreg.sums import Array, CurvatureKind, Sums
 
 ROOT_VALUES = 500_000  # of the square root of a curvature at a time: they stay in cache
+COLUMN_ROWS = 32_768  # of a table by columns at a time: enough to pay for the calls, a column each
+LANES, MANY_LEVELS = 4, 4_096  # sums of a level, unless levels are so many that neighbours seldom share one
 INT, FLOAT = ctypes.POINTER(ctypes.c_int), ctypes.POINTER(ctypes.c_float)
 SSYRK = ctypes.CFUNCTYPE(
     None, *[ctypes.c_char_p] * 2, INT, INT, FLOAT, ctypes.c_void_p, INT, FLOAT, ctypes.c_void_p, INT
@@ -25,21 +40,96 @@ SSYRK = ctypes.CFUNCTYPE(
 def block_sums(block: Block, W: Array, kind: CurvatureKind) -> Sums:
     """Return the sums over a block at coefficients W of shape (d + 1, 1), for kinds "none" and "diagonal"."""
     d = W.shape[0] - 1
-    gradient = np.zeros(d + 1)
-    diagonal, cross = np.zeros((2, d + 1 if kind == "diagonal" else 0))
-    sums = (gradient, diagonal, cross)
-    w = fixed(np.ascontiguousarray(W[:, 0]))
+    w = np.ascontiguousarray(W[:, 0])
     if is_sparse(block.X):
-        parts = (fixed(block.X.data), fixed(block.X.indices), fixed(block.X.indptr))
-        loss = sparse_rows(parts, arrays_of(block), w, sums)
+        by_column = np.zeros((d + 1, 3 if kind == "diagonal" else 1))
+        loss = sparse_rows(sparse_arrays_of(block.X), arrays_of(block), fixed(w), by_column)
+        gradient, diagonal, cross = by_column.T if kind == "diagonal" else (by_column[:, 0], *np.zeros((2, 0)))
     else:
-        loss = dense_rows(*dense_arrays_of(block), arrays_of(block), w, sums)
+        gradient, diagonal, cross = sums = np.zeros(d + 1), *np.zeros((2, d + 1 if kind == "diagonal" else 0))
+        if isinstance(block.X, Columns):
+            loss = column_sums(block, w, sums)
+        else:
+            loss = dense_rows(*dense_arrays_of(block), arrays_of(block), fixed(w), sums)
     weight = len(block.y) if block.weight is None else block.weight.sum()
     curvature = None
     if kind == "diagonal":
         cross[d] = diagonal[d]
         curvature = np.stack([diagonal, cross])[None]
     return Sums(np.array([float(weight)]), np.array([loss]), gradient[:, None], curvature)
+
+
+def column_sums(block: Block, w: Array, sums: tuple[Array, Array, Array]) -> float:
+    """Add rows of a table by columns to ``sums = (gradient, diagonal, cross)`` and return their loss.
+
+    Column by column, some thousand rows at a time, whose scores and terms stay in cache: a number or a code is read
+    twice, and a level costs one gather and one scatter a row.
+    """
+    gradient, diagonal, cross = sums
+    numbers, categories = block.X.numbers, block.X.categories
+    origins = [0.0 if block.origin is None else float(block.origin[column]) for _, column in numbers]
+    coefficients = [fixed(np.append(w[:-1], 0.0)[columns]) for _, columns in categories]
+    kept = (1, 2) if diagonal.size else (1,)  # rows of the terms that levels add up: residual and curvature
+    level_sums = [np.zeros((len(kept), LANES if c.size < MANY_LEVELS else 1, c.size)) for c in coefficients]
+    terms = np.empty((4, COLUMN_ROWS))
+    loss = 0.0
+    for part in column_parts(block):
+        X = part.X if part.subset is None else part.X[part.subset]
+        scores = np.full(len(part.y), w[-1]) if part.offset is None else w[-1] + part.offset
+        for (values, column), origin in zip(X.numbers, origins, strict=True):
+            add_number_scores(fixed(values), origin, w[column], scores)
+        for (codes, _), level_coefficients in zip(X.categories, coefficients, strict=True):
+            add_level_scores(fixed(codes), level_coefficients, scores)
+        sigmoid_terms(scores, fixed(part.y), fixed(part.weight), terms, terms[3].view(np.int64))
+        found = terms[:, : len(part.y)]
+        loss += found[0].sum()
+        gradient[-1] += found[1].sum()
+        for (values, column), origin in zip(X.numbers, origins, strict=True):
+            part_sums = number_sums(fixed(values), origin, found)
+            for total, part_sum in zip(sums, part_sums, strict=True):
+                total[column : column + 1] += part_sum
+        for (codes, _), totals in zip(X.categories, level_sums, strict=True):
+            for total, row in zip(totals, kept, strict=True):
+                add_level_sums(fixed(codes), found[row], total)
+        if diagonal.size:
+            diagonal[-1] += found[2].sum()
+    for (_, columns), totals in zip(categories, level_sums, strict=True):
+        has_column = columns != NO_COLUMN
+        by_level = totals.sum(axis=1)[:, has_column]
+        gradient[columns[has_column]] += by_level[0]
+        if diagonal.size:  # of a column of 0 and 1 the cross term is the same
+            diagonal[columns[has_column]] += by_level[1]
+            cross[columns[has_column]] += by_level[1]
+    return loss
+
+
+def column_parts(block: Block) -> Iterator[Block]:
+    """Split rows of a table by columns."""
+    for start in range(0, len(block.y), COLUMN_ROWS):
+        yield block.rows(start, min(start + COLUMN_ROWS, len(block.y)))
+
+
+def paired_curvature(block: Block, W: Array, columns: np.ndarray | None) -> Array:
+    """Return the curvatures over sparse rows or a table by columns, of k columns (None: all) and the intercept.
+
+    They are the sums of ``p (1 - p) (x, 1)(x, 1)'`` in the units of X, shape (K, k + 1, k + 1): ``a (a + 1)`` flops a
+    model for a row of a numbers.
+    """
+    d = W.shape[0] - 1
+    chosen = np.arange(d) if columns is None else columns
+    place = np.full(d, -1)
+    place[chosen] = np.arange(len(chosen))
+    totals = np.zeros((W.shape[1], len(chosen) + 1, len(chosen) + 1))
+    for part in column_parts(block) if isinstance(block.X, Columns) else (block,):
+        X, subset = (part.values(), None) if isinstance(part.X, Columns) else (part.X, part.subset)
+        rows = arrays_of(part._replace(subset=subset))
+        for w, total in zip(np.ascontiguousarray(W.T), totals, strict=True):
+            paired_rows(sparse_arrays_of(X), rows, fixed(w), fixed(place), total)
+    for total in totals:
+        diagonal = np.diagonal(total).copy()
+        total += total.T.copy()
+        np.einsum("jj->j", total)[:] = diagonal
+    return totals
 
 
 def curvature(block: Block, W: Array, scale: Scale) -> np.ndarray:
@@ -72,6 +162,11 @@ def arrays_of(block: Block) -> tuple[np.ndarray, ...]:
     """Return y, weight, offset and subset as the kernels take them."""
     subset = np.empty(0, dtype=np.int64) if block.subset is None else block.subset
     return fixed(block.y), fixed(block.weight), fixed(block.offset), fixed(subset)
+
+
+def sparse_arrays_of(X: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the numbers of a CSR matrix and where they stand; unsigned, no index may count from the end."""
+    return fixed(X.data), fixed(X.indices.view(f"u{X.indices.itemsize}")), fixed(X.indptr)
 
 
 def dense_arrays_of(block: Block) -> tuple[np.ndarray, bool, np.ndarray]:

@@ -15,7 +15,7 @@ from logreg.penalty import Ridge
 from logreg.plan import choose, curvature_rows, null_coefficients, price, row_price, start_on_samples
 from logreg.preconditioner import Diagonal, FullCurvature, Identity
 from logreg.rows import MemoryRows, memory
-from logreg.sampled import SampledCurvature
+from logreg.sampled import HotBlock, SampledCurvature
 from logreg.solve import solve
 from logreg.stop import Limits
 
@@ -28,6 +28,7 @@ class Shape:
 
     is_sample = False
     flops_a_value = memory.FAST_FLOPS
+    reading_a_value = 1.0
 
     def __init__(self, n_rows, n_columns):
         self.n_rows, self.n_columns, self.n_values = n_rows, n_columns, n_rows * n_columns
@@ -79,8 +80,8 @@ def kinds(n, d, solver="auto"):
         (500_000, 100, [SampledCurvature]),
         (60_000, 500, [SampledCurvature]),
         (100, 2_000, [Diagonal, SampledCurvature]),
-        (20_000, 40_000, [Diagonal]),
-        (50, 5_000, [Diagonal]),
+        (20_000, 40_000, [Diagonal, HotBlock]),
+        (50, 5_000, [Diagonal, HotBlock]),
     ],
 )
 def test_shape_of_the_data_decides_the_curvature(n, d, expected):
@@ -88,12 +89,12 @@ def test_shape_of_the_data_decides_the_curvature(n, d, expected):
 
 
 def test_thresholds_are_where_they_are_said_to_be():
-    n = int(plan.FULL_FLOPS / (2 * 11**2))
+    n = int((plan.FULL_FLOPS - 11**3 / 3) / (2 * 11**2))
     assert kinds(n, 10) == [FullCurvature]
     assert kinds(n + 1, 10) == [SampledCurvature]
     widest = plan.WIDEST_MATRIX - 1  # and the intercept
     assert kinds(10**6, widest)[-1] is SampledCurvature
-    assert kinds(10**6, widest + 1) == kinds(1, widest + 1) == [Diagonal]
+    assert kinds(10**6, widest + 1) == kinds(1, widest + 1) == [Diagonal, HotBlock]
 
 
 @pytest.mark.parametrize(("d", "ruler"), [(10, SampledCurvature), (10_000, Diagonal)])
@@ -112,6 +113,13 @@ def test_sparse_rows_whose_curvature_is_dear_try_the_diagonal_first(monkeypatch)
     assert type(first) is Diagonal
     dense, _ = next(choose(MemoryRows(X.toarray(), y), 1, "auto", 0))
     assert type(dense) is SampledCurvature
+
+
+def test_wide_data_give_the_diagonal_a_chance_before_a_hot_block():
+    (_, patience), (block, rest) = choose(Shape(10**6, 40_000), 1, "auto", 0)
+    assert plan.WIDE_PATIENCE <= patience < 2 * plan.WIDE_PATIENCE
+    assert (block.rows.n_rows, block.n_columns) == (plan.HOT_ROWS, plan.HOT_COLUMNS)
+    assert rest > 10**9
 
 
 def test_diagonal_gets_as_many_passes_as_the_matrix_costs():
@@ -162,7 +170,8 @@ def test_price_is_in_passes_over_the_rows(d):
     assert prices[0] >= prices[1] >= prices[2] > 0
     whole = Shape(2 * d, d)  # all of them are sampled, a product of d by d
     factor = (d + 1) ** 3 / 3 / memory.FAST_FLOPS
-    assert price(whole) == pytest.approx((2 * d * (d + 2 * d**2 / memory.FAST_FLOPS) + factor) / (2 * d**2 + 1))
+    squares = 2 * (d + 1) ** 2 / memory.FAST_FLOPS
+    assert price(whole) == pytest.approx((2 * d * (d + squares) + factor) / (2 * d**2 + 1))
 
 
 # Where to start

@@ -11,7 +11,7 @@ from typing import Self, TypeVar
 
 import numpy as np
 
-from logreg.products import Block, block_sums
+from logreg.products import Block, block_curvature, block_sums
 from logreg.scale import Scale
 from logreg.sums import Array, CurvatureKind, Sums
 
@@ -32,10 +32,13 @@ class Rows(ABC):
         Stored numbers: what a pass reads.
     positive_fraction : float
         Weighted mean of the outcomes.
+    total_weight : float
     smallest_weight : float
         The smallest positive weight.
     flops_a_value : float
         Flops of a curvature in the time that a pass takes for one number.
+    reading_a_value : float
+        The time to read a number of a sampled row for a curvature, in the same unit.
     is_sample : bool
         Whether these rows stand for more than themselves.
     """
@@ -44,8 +47,10 @@ class Rows(ABC):
     n_columns: int
     n_values: int
     positive_fraction: float
+    total_weight: float
     smallest_weight: float
     flops_a_value = 15.0
+    reading_a_value = 1.0
     is_sample = False
     executor: Executor | None = None
 
@@ -77,14 +82,13 @@ class Rows(ABC):
         """Return the sums over one block; a source with a faster kernel for its storage overrides this."""
         return block_sums(block, W, kind)
 
-    def curvature(self, W: Array, scale: Scale) -> np.ndarray:
-        """Return the mean curvature of K models in coordinates, shape (K, d + 1, d + 1), float32 where that is faster.
+    def curvature(self, W: Array, scale: Scale, columns: np.ndarray | None = None) -> np.ndarray:
+        """Return the mean curvature of K models in coordinates, of k columns (None: all) and the intercept.
 
-        Only the lower triangles count.
+        Shape (K, k + 1, k + 1), float32 where that is faster; only the lower triangles count.
         """
-        sums = self.sums(W, "full")
-        assert sums.curvature is not None
-        return np.stack([scale.curvature(H / s) for H, s in zip(sums.curvature, sums.weight, strict=True)])
+        parts = self.map(lambda block: block_curvature(block, W, columns), self.chunks())
+        return np.stack([scale.of(columns).curvature(H) for H in reduce(add, parts) / self.total_weight])
 
     def in_user_units(self, W: Array) -> Array:
         """Return coefficients of these rows as coefficients of X: a source that reads X differently overrides it."""

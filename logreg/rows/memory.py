@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import reduce
 from itertools import pairwise
 from operator import add
@@ -11,7 +12,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from logreg.products import Block, block_sums, is_sparse
+from logreg.columns import Columns
+from logreg.products import Block, block_sums, is_sparse, values_a_row
 from logreg.rows.base import Rows
 from logreg.scale import Scale
 from logreg.sums import Array, CurvatureKind, Sums
@@ -22,7 +24,9 @@ COMPILED_FROM = 1_000_000  # stored values; below, importing and loading compile
 THREADED_FROM = 400_000  # stored values; below, handing work to a thread takes longer than the work
 LARGE = 16_000_000  # stored values from which on each thread gets
 RANGES = 4  # ranges of rows, so that one that other work holds up is left with fewer
+SUMS_SHARE = 64  # numbers a column from which on sums of many ranges are little beside the rows
 FAST_FLOPS = 100.0  # of a curvature that standardised rows are squared for, a number that a pass reads
+PAIRED_READING = 5.0  # time to place a number for its pairs with others, in that which a pass takes for it
 FAR_FROM_ZERO = 1_000.0  # |mean| / sd from which a column is read relative to one of its values
 
 
@@ -62,8 +66,7 @@ class MemoryRows(Rows):
     ) -> None:
         self.X, self.y, self.weight, self.offset, self.subset = X, y, weight, offset, subset
         self.n_rows, self.n_columns = len(y), X.shape[1]
-        a_row = X.nnz / X.shape[0] if is_sparse(X) else self.n_columns
-        self.n_values = int(a_row * self.n_rows)
+        self.n_values = int(values_a_row(X) * self.n_rows)
         self.origin = far_origin(X) if isinstance(origin, str) else origin
         self.n_threads = n_threads
         self.compiled: bool
@@ -73,12 +76,16 @@ class MemoryRows(Rows):
             self.compiled = self.n_values >= COMPILED_FROM and not (is_sparse(X) and X.format == "csc")
             if self.compiled and n_threads > 1:
                 self.executor = ThreadPoolExecutor(n_threads, thread_name_prefix="logreg")
-        if self.compiled and not is_sparse(X):
+        self.paired = self.compiled and (is_sparse(X) or isinstance(X, Columns))
+        if self.paired:
+            self.reading_a_value = PAIRED_READING
+        elif self.compiled:
             self.flops_a_value = FAST_FLOPS
         if weight is None:
-            self.positive_fraction, self.smallest_weight = float(y.mean()), 1.0
+            self.total_weight, self.positive_fraction, self.smallest_weight = float(len(y)), float(y.mean()), 1.0
         else:
-            self.positive_fraction = float(weight @ y / weight.sum())
+            self.total_weight = float(weight.sum())
+            self.positive_fraction = float(weight @ y / self.total_weight)
             self.smallest_weight = float(weight[weight > 0].min())
 
     def __enter__(self) -> Self:
@@ -94,11 +101,15 @@ class MemoryRows(Rows):
             one_blas_thread.__exit__()
 
     def chunks(self) -> Iterable[Block]:
-        """Return the rows in equal ranges, one or some for each thread."""
+        """Return the rows in equal ranges, one or some for each thread; one where sums are not much less than rows."""
+        some = self.n_values >= max(LARGE, SUMS_SHARE * self.n_columns)
+        return self._ranges(self.n_threads * (RANGES if some else 1))
+
+    def _ranges(self, n_ranges: int) -> list[Block]:
         whole = Block(self.X, self.y, self.weight, self.offset, self.subset, self.origin)
         if not self.compiled or self.n_threads == 1 or self.n_values < THREADED_FROM:
             return [whole]
-        ends = np.linspace(0, self.n_rows, self.n_threads * (RANGES if self.n_values >= LARGE else 1) + 1)
+        ends = np.linspace(0, self.n_rows, n_ranges + 1)
         return [self._range(whole, start, stop) for start, stop in pairwise(ends.astype(int).tolist())]
 
     def _range(self, whole: Block, start: int, stop: int) -> Block:
@@ -118,15 +129,30 @@ class MemoryRows(Rows):
 
         return sweep.block_sums(block, W, kind)
 
-    def curvature(self, W: Array, scale: Scale) -> np.ndarray:
+    def sums(self, W: Array, kind: CurvatureKind = "none") -> Sums:
+        """Make one pass; the full curvature of few numbers a row is added up pair by pair, in another."""
+        if kind != "full" or not self.paired:
+            return super().sums(W, kind)
+        return replace(super().sums(W), curvature=self._paired_curvature(W, None))
+
+    def curvature(self, W: Array, scale: Scale, columns: np.ndarray | None = None) -> np.ndarray:
         """Square standardised rows in float32: what is left of cancellation and of scales needs no more digits."""
-        if not self.compiled or is_sparse(self.X):
-            return super().curvature(W, scale)
+        if self.paired:
+            mean = self._paired_curvature(W, columns) / self.total_weight
+            return np.stack([scale.of(columns).curvature(H) for H in mean])
+        if not self.compiled or columns is not None:
+            return super().curvature(W, scale, columns)
         from logreg import sweep
 
         squares = reduce(add, self.map(lambda block: sweep.curvature(block, W, scale), self.chunks()))
-        squares /= np.float32(self.n_rows if self.weight is None else self.weight.sum())
+        squares /= np.float32(self.total_weight)
         return squares
+
+    def _paired_curvature(self, W: Array, columns: np.ndarray | None) -> Array:
+        from logreg import sweep
+
+        blocks = self._ranges(self.n_threads)  # no more: each has matrices of its own
+        return reduce(add, self.map(lambda block: sweep.paired_curvature(block, W, columns), blocks))
 
     def in_user_units(self, W: Array) -> Array:
         """Return coefficients of ``X - origin`` as coefficients of X: they differ in the intercept."""
@@ -194,11 +220,22 @@ def far_origin(X: Any) -> Array | None:
     """Return, for columns far from zero, one of their values, 0 for the others; None if no column is.
 
     A value of the column is subtracted exactly, and leaves a constant column exactly 0. Judged on up to 256 rows
-    spread over all; sparse columns start from zero always.
+    spread over all; sparse columns start from zero always, and so do levels.
     """
     if is_sparse(X) or X.shape[0] == 0:
         return None
-    some = np.asarray(X[:: max(1, X.shape[0] // 256)], dtype=np.float64)
+    some = X[:: max(1, X.shape[0] // 256)]
+    if isinstance(some, Columns):
+        of_numbers = far_origin(some.dense(None))
+        return None if of_numbers is None else scattered(of_numbers, some.number_columns, some.shape[1])
+    some = np.asarray(some, dtype=np.float64)
     with np.errstate(all="ignore"):
         far = np.abs(some.mean(axis=0)) > FAR_FROM_ZERO * some.std(axis=0)
     return np.where(far & np.isfinite(some[0]), some[0], 0.0) if far.any() else None
+
+
+def scattered(values: Array, columns: np.ndarray, n_columns: int) -> Array:
+    """Return a vector of zeros but for some columns."""
+    vector = np.zeros(n_columns)
+    vector[columns] = values
+    return vector
