@@ -6,10 +6,10 @@ Here it is also decided when a preconditioner is worth renewing.
 from __future__ import annotations
 
 from collections import deque
-from typing import NamedTuple
 
 import numpy as np
 
+from logreg.limited import LimitedMemory
 from logreg.objective import Objective, Point
 from logreg.preconditioner import Preconditioner
 from logreg.sampled import GROWTH
@@ -22,20 +22,8 @@ RECENT = 2  # steps over which contraction is judged: one alone may be an outlie
 FAR = 0.3  # mean change of the scores by the next step from which on curvature changes more than samples of it differ
 
 
-class Pair(NamedTuple):
-    """A step, the change of the gradient along it, ``P^-1`` times that change, and one over their product."""
-
-    step: Array
-    change: Array
-    solved: Array
-    inverse: Array
-
-
 class Descent:
     """A preconditioner with a limited memory on top: directions for K models at once.
-
-    The memory is the two-loop recursion of L-BFGS (Nocedal, 1980) started from P instead of a multiple of the
-    identity.
 
     Parameters
     ----------
@@ -48,8 +36,7 @@ class Descent:
 
     def __init__(self, preconditioner: Preconditioner, tol: float = 0.0, free: np.ndarray | bool = False) -> None:
         self.preconditioner, self.tol, self.free = preconditioner, tol, free
-        self.pairs: deque[Pair] = deque(maxlen=preconditioner.memory)
-        self.damping: Array | float = 1.0
+        self.memory = LimitedMemory(preconditioner.memory)
         self.gradient, self.solved = np.empty(0), np.empty(0)  # of the last point, and P^-1 times it
         self.sizes: deque[Array] = deque()  # distances to the optimum at the last points since P was new
         self.n_fresh, self.promise = 0, CONTRACTION
@@ -76,11 +63,10 @@ class Descent:
         self.preconditioner.secant(step, change)
         if sums.curvature is not None:  # P may be another one than at the last pass
             self.gradient = np.empty(0)
-            for pair in self.pairs:
-                pair.solved[:] = self.preconditioner.apply(pair.change)
+            self.memory.renew(self.preconditioner.apply)
         solved_before = self._solve(before.gradient)
         solved = self._solve(point.gradient)
-        self._remember(step, change, solved - solved_before)
+        self.memory.remember(step, change, solved - solved_before)
         size, size_before = (
             np.sqrt((g * v).sum(axis=0)) for g, v in ((point.gradient, solved), (before.gradient, solved_before))
         )
@@ -92,8 +78,7 @@ class Descent:
             self._forget()
 
     def _forget(self) -> None:
-        self.pairs.clear()
-        self.damping = 1.0
+        self.memory.forget()
         self.gradient = np.empty(0)
         self.sizes.clear()
         self.n_fresh += 1
@@ -121,30 +106,9 @@ class Descent:
             self.gradient, self.solved = gradient, self.preconditioner.apply(gradient)
         return self.solved
 
-    def _remember(self, step: Array, change: Array, solved: Array) -> None:
-        if not self.pairs.maxlen:
-            return
-        product, size = (step * change).sum(axis=0), (change * solved).sum(axis=0)
-        useful = product > 1e-12 * np.sqrt(np.square(step).sum(axis=0) * np.square(change).sum(axis=0))
-        inverse = np.divide(1.0, product, out=np.zeros_like(product), where=useful)
-        self.damping = np.where(useful, product / np.where(useful, size, 1.0), self.damping)
-        self.pairs.append(Pair(step, change, solved, inverse))
-
     def direction(self, gradient: Array) -> Array:
         """Return the direction of descent, shape (d + 1, K)."""
-        solved = self._solve(gradient)
-        if not self.pairs:
-            return -solved
-        q, solved = gradient.copy(), solved.copy()
-        weights = []
-        for pair in reversed(self.pairs):
-            weights.append(pair.inverse * (pair.step * q).sum(axis=0))
-            q -= weights[-1] * pair.change
-            solved -= weights[-1] * pair.solved
-        direction = self.damping * solved
-        for pair, weight in zip(self.pairs, reversed(weights), strict=True):
-            direction += (weight - pair.inverse * (pair.change * direction).sum(axis=0)) * pair.step
-        return -direction
+        return self.memory.direction(gradient, self._solve(gradient))
 
     def distance(self, gradient: Array, direction: Array) -> Array:
         """Return the Newton decrement of each model, for a mean loss."""

@@ -177,7 +177,7 @@ def descend(descent, contractions, first=0.1, weight=1e6, n_models=1):
 def test_curvature_is_renewed_where_the_passes_left_cost_more(contraction, price, is_worth_it, first):
     descent = descend(Descent(Plain(4, price), tol=1e-4), [contraction], first)
     assert [models for models, _ in descent.preconditioner.asked] == [[True]] * is_worth_it
-    assert len(descent.pairs) == 1  # until the fresh curvature is there
+    assert len(descent.memory) == 1  # until the fresh curvature is there
 
 
 @pytest.mark.parametrize(("first", "more_rows"), [(0.9 * FAR, True), (1.1 * FAR, False)])
