@@ -110,9 +110,7 @@ class SampledCurvature(FullCurvature):
         return calibrated(H, exact[k])
 
     def _ridge(self, d: int) -> float:
-        if not self.rows.is_sample:
-            return ROUNDED * self.rounded
-        return UNSEEN + NOISE * (d / self.n_sampled) ** 2
+        return ridge_of_sample(d, self.n_sampled) if self.rows.is_sample else ROUNDED * self.rounded
 
     def _curvature(self, point: Point, models: np.ndarray, objective: Objective) -> np.ndarray:
         W = objective.scale.coefficients(point.B)[:, models]
@@ -120,6 +118,11 @@ class SampledCurvature(FullCurvature):
             return self.rows.curvature(W, objective.scale)
         sums = self.rows.sums(W, "full")
         return np.stack([objective.curvature(sums, k) for k in range(len(models))])
+
+
+def ridge_of_sample(n_columns: int, n_sampled: int) -> float:
+    """Return what is added to the unit diagonal of a sampled curvature, for what the sample does not tell."""
+    return UNSEEN + NOISE * (n_columns / n_sampled) ** 2
 
 
 def is_shown(share: Array) -> np.ndarray:
@@ -167,11 +170,11 @@ class HotBlock(Diagonal):
             self.hot = hottest(objective.scale.unit[:-1], self.n_columns)
         chosen = np.flatnonzero(accepted)
         W = objective.scale.coefficients(point.B)[:, chosen]
-        ridge = UNSEEN + NOISE * (self.n_columns / self.n_sampled) ** 2
+        ridge = ridge_of_sample(self.n_columns, self.n_sampled) if self.rows.is_sample else 0.0
         for k, H in zip(chosen.tolist(), self.rows.curvature(W, objective.scale, self.hot), strict=True):
-            cross = H[-1, :-1]
+            cross, total = H[-1, :-1], H[-1, -1] or 1.0  # both 0 where there is no intercept
             penalty = objective.penalty_curvature[k, self.hot]
-            block = calibrated(H[:-1, :-1] - np.outer(cross, cross / H[-1, -1]), self.spread[k, self.hot] - penalty)
+            block = calibrated(H[:-1, :-1] - np.outer(cross, cross / total), self.spread[k, self.hot] - penalty)
             np.einsum("jj->j", block)[:] += penalty
             self.factors[k] = Factor(block, ridge)
         return False

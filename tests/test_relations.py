@@ -23,7 +23,7 @@ STORAGES = {
     "DataFrame": lambda X: pd.DataFrame(X, columns=list("abcd")),
 }
 # Names of solvers, and the ways "auto" takes on larger data, brought down to the size of a test.
-SOLVERS = ["newton", "gradient-descent", "auto", "sampled", "diagonal", "compiled"]
+SOLVERS = ["newton", "gradient-descent", "auto", "sampled", "diagonal", "hot block", "compiled"]
 
 
 def with_long_indices(X):
@@ -40,6 +40,11 @@ def solver(request, monkeypatch):
         monkeypatch.setattr(plan, "FIRST_SAMPLE", 60)
     elif request.param == "diagonal":
         monkeypatch.setattr(plan, "WIDEST_MATRIX", 0)
+    elif request.param == "hot block":
+        monkeypatch.setattr(plan, "WIDEST_MATRIX", 0)
+        monkeypatch.setattr(plan, "WIDE_PATIENCE", -10)  # none
+        monkeypatch.setattr(plan, "HOT_COLUMNS", 2)
+        monkeypatch.setattr(plan, "HOT_ROWS", 100)
     elif request.param == "compiled":
         monkeypatch.setattr(memory, "COMPILED_FROM", 0)
     return request.param if request.param in ("newton", "gradient-descent") else "auto"

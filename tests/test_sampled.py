@@ -5,9 +5,9 @@ import pytest
 from setting import ALL, D, K, N, Setting
 
 from logreg.objective import Objective
-from logreg.preconditioner import FullCurvature
+from logreg.preconditioner import Diagonal, FullCurvature
 from logreg.rows import MemoryRows, memory
-from logreg.sampled import MISJUDGED, SampledCurvature, calibrated
+from logreg.sampled import BLOCK_LASTS, MISJUDGED, HotBlock, SampledCurvature, calibrated, hottest
 from logreg.scale import Scale
 
 
@@ -175,3 +175,74 @@ def test_column_without_any_curvature_is_left_without():
     found = calibrated(H, exact)
     assert not found[2].any()
     assert np.isfinite(found).all()
+
+
+# A block of hot columns
+
+
+def hot_block(setting, n_columns, n_sampled=N):
+    block = HotBlock(K, setting.rows, n_columns, n_sampled, 0)
+    assert block.wants == "diagonal"
+    assert not block.learn(setting.point(), ALL, setting.sums("diagonal"), setting.objective)
+    return block
+
+
+def test_block_of_all_columns_and_rows_is_newtons(tolerance):
+    setting = Setting()
+    newton = FullCurvature(K)
+    newton.learn(setting.point(), ALL, setting.sums("full"), setting.objective)
+    gradient = setting.point().gradient
+    for n_columns in (D, D + 5):
+        found = hot_block(setting, n_columns).apply(gradient)
+        np.testing.assert_allclose(found, newton.apply(gradient), rtol=tolerance)
+
+
+@pytest.mark.parametrize("n_columns", [2, 3])
+def test_block_leaves_cold_columns_to_the_diagonal(n_columns):
+    setting = Setting()
+    block, diagonal = hot_block(setting, n_columns), Diagonal()
+    diagonal.learn(setting.point(), ALL, setting.sums("diagonal"), setting.objective)
+    gradient = setting.point().gradient
+    cold = np.setdiff1d(np.arange(D), block.hot)
+    np.testing.assert_array_equal(block.apply(gradient)[cold], diagonal.apply(gradient)[cold])
+    assert not np.allclose(block.apply(gradient)[block.hot], diagonal.apply(gradient)[block.hot], rtol=1e-3)
+
+
+def test_block_divides_by_a_symmetric_positive_matrix():
+    setting = Setting()
+    block = hot_block(setting, 2, n_sampled=100)
+    for k in range(K):
+        inverse = np.stack([block.apply(np.repeat(e[:, None], K, axis=1))[:, k] for e in np.eye(D + 1)])
+        np.testing.assert_allclose(inverse, inverse.T, rtol=1e-9, atol=1e-12)
+        assert (np.linalg.eigvalsh(inverse) > 0).all()
+
+
+def test_block_is_renewed_after_as_long_again_and_again():
+    setting = Setting()
+    block = hot_block(setting, 2)
+    taken_at, last = [1], block.factors[0]
+    for n_learnt in range(2, 200):
+        block.learn(setting.point(), ALL, setting.sums(block.wants), setting.objective)
+        if block.factors[0] is not last:
+            taken_at.append(n_learnt)
+            last = block.factors[0]
+    assert len(taken_at) >= 4
+    assert (np.diff(np.log(taken_at)) >= np.log(BLOCK_LASTS) - 1e-12).all()
+
+
+def test_models_that_rejected_the_point_keep_their_block():
+    here, there = Setting(), Setting(at=2.0)
+    block = hot_block(here, 2)
+    old = block.apply(here.point().gradient)
+    block.due = 0
+    block.learn(there.point(), np.array([True, False, False]), there.sums("diagonal"), there.objective)
+    new = block.apply(here.point().gradient)
+    assert not np.allclose(new[:, 0], old[:, 0])
+    np.testing.assert_array_equal(new[:, 1:], old[:, 1:])
+
+
+def test_hottest_columns_are_those_of_most_curvature():
+    unit = np.array([1.0, 0.1, 0.0, 5.0, 0.2])  # of which the third does not vary
+    np.testing.assert_array_equal(hottest(unit, 2), [1, 4])
+    np.testing.assert_array_equal(hottest(unit, 3), [0, 1, 4])
+    np.testing.assert_array_equal(hottest(unit, 9), [0, 1, 2, 3, 4])

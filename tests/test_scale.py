@@ -155,3 +155,14 @@ def test_each_column_has_its_own_penalty():
     scale = Scale.from_sums(sums, strength, True)
     H = scale.curvature(sums.curvature[0] / sums.weight[0])
     np.testing.assert_allclose(np.diagonal(H)[:-1] + strength[:, 0] * scale.unit[:-1] ** 2, 1.0, rtol=1e-9)
+
+
+@EVERY_INTERCEPT
+def test_coordinates_of_some_columns_are_theirs_in_the_whole(intercept):
+    scale, sums = make_scale(intercept), make_sums()
+    columns = np.array([3, 1])
+    part = np.append(columns, D)
+    whole = scale.curvature(sums.curvature[0])
+    some = scale.of(columns).curvature(sums.curvature[0][np.ix_(part, part)])
+    np.testing.assert_allclose(some, whole[np.ix_(part, part)], rtol=1e-12, atol=1e-12 * np.abs(whole).max())
+    assert scale.of(None) is scale
