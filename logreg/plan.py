@@ -19,7 +19,7 @@ from logreg.sampled import HotBlock, SampledCurvature
 from logreg.scale import Scale
 from logreg.solve import Solution, solve
 from logreg.stop import Limits, Pass, Status
-from logreg.sums import Array
+from logreg.sums import Array, Sums
 
 Solver = Literal["auto", "gradient-descent", "newton"]
 
@@ -34,7 +34,9 @@ WIDEST_MATRIX = 3_000  # columns up to which a curvature matrix is held
 HOT_COLUMNS, HOT_ROWS = 1_000, 40_000  # columns of a hot block, for data wider than that, and rows it is taken of
 WIDE_PATIENCE = 40  # passes that the diagonal is given on wide data before a hot block, beyond those that this costs
 SAMPLE_RIDGE = 0.1  # over sqrt(rows): penalty in a sample, in units of curvature, that leaves its rare columns finite
-SATURATED = 1e-3  # share of the average p (1 - p) below which a column's rows look separated
+SATURATED = 1e-3  # share of the average p (1 - p) below which a column's rows look separated,
+SATURATED_IN_SAMPLE = 0.3  # and below which it may have been the sample that separated them,
+FEW_ROWS = 100  # where there are less than so many
 FIRST_SAMPLE = 4_096  # rows, or
 FIRST_ROWS_A_COLUMN = 10  # for each column, if that is more;
 GROWTH = 8  # each sample has so many times the rows of the one before,
@@ -117,7 +119,8 @@ def start_on_samples(rows: Rows, penalty: Ridge, solver: Solver, intercept: bool
 
     The optimum of a sample is ``sqrt(d + 1)`` of its standard errors away from that of all rows, a quarter more of
     which hardly adds to it.
-    A light ridge keeps finite what only the sample separates: from a saturated start p (1 - p) promises too much.
+    A light ridge keeps finite what only the sample separates, and what a column learnt from rows of one outcome is
+    forgotten: from a saturated start p (1 - p) promises too much.
     """
     n_models = penalty.strength.shape[-1]
     W = null_coefficients(rows, n_models, intercept)
@@ -132,8 +135,25 @@ def start_on_samples(rows: Rows, penalty: Ridge, solver: Solver, intercept: bool
         found = descend(sample, penalty.plus(light), W, solver, Limits(tol=close), intercept, seed)
         good = np.array([status.is_optimum for status in found.status])
         W = np.where(good, found.coefficients, W)
+        few = rows_behind(null, sample.n_rows) < FEW_ROWS
+        W[:-1][few & saturated(sample.sums(W, "diagonal"), null, intercept, SATURATED_IN_SAMPLE)] = 0.0
         size *= GROWTH
     return W
+
+
+def rows_behind(at_null: Sums, n_rows: int) -> Array:
+    """Return how many rows hold a column of few equal values and zeros; fewer for columns that vary in sign or size."""
+    diagonal, cross = (part[0] for part in at_null.diagonal())
+    share = np.divide(cross**2, diagonal * diagonal[-1], out=np.zeros_like(cross), where=diagonal > 0)
+    return n_rows * share[:-1]
+
+
+def saturated(sums: Sums, at_null: Sums, intercept: bool, share: float) -> np.ndarray:
+    """Tell which columns vary only among rows whose p (1 - p) has fallen to a share of what it has on average."""
+    here, there = (Scale.from_sums(found, np.zeros(1), intercept).unit[:-1] for found in (sums, at_null))
+    average, at_first = (found.diagonal()[0][:, -1].sum() / found.weight.sum() for found in (sums, at_null))
+    fallen: np.ndarray = here**2 * share * average > there**2 * at_first
+    return fallen
 
 
 def descend(
@@ -159,16 +179,13 @@ def confirm(rows: Rows, penalty: Ridge, solution: Solution, limits: Limits, inte
     towards infinity in ever smaller steps; Newton's steps stay the same size, and tell.
     """
     W = solution.coefficients
-    sums = rows.sums(W, "diagonal")
-    at_null = Scale.from_sums(rows.sums(np.zeros_like(W), "diagonal"), np.zeros(1), intercept)
-    here = Scale.from_sums(sums, np.zeros(1), intercept)
-    average = float((sums.diagonal()[0][:, -1] / sums.weight).mean()) / 0.25
-    separated = here.unit**2 * SATURATED * average > at_null.unit**2
-    if not separated.any():
+    at_null = rows.sums(np.zeros_like(W), "diagonal")
+    if not saturated(rows.sums(W, "diagonal"), at_null, intercept, SATURATED).any():
         return solution
     left = replace(limits, max_iter=limits.max_iter - len(solution.history))
     descent = Descent(FullCurvature(W.shape[1]))
-    newton = solve(rows, penalty, W, descent, left, intercept=intercept, scale=at_null)
+    scale = Scale.from_sums(at_null, np.zeros(1), intercept)
+    newton = solve(rows, penalty, W, descent, left, intercept=intercept, scale=scale)
     return replace(newton, history=solution.history + newton.history)
 
 

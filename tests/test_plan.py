@@ -226,6 +226,47 @@ def test_samples_are_left_within_a_share_of_what_they_cannot_tell(d, distance, t
         assert solution.history[-1].decrement[0] <= distance
 
 
+def levels(counts, n=1_000):
+    """Return a 0/1 column for each count, of rows one after the other."""
+    X, start = np.zeros((n, len(counts))), 0
+    for j, count in enumerate(counts):
+        X[start : start + count, j] = 1.0
+        start += count
+    return X
+
+
+def test_rows_behind_a_level_are_counted_whatever_its_units():
+    counts = [1, 7, 300]
+    centred = np.random.default_rng(0).standard_normal((1_000, 1))
+    rows = MemoryRows(np.hstack([levels(counts) * [1.0, 1e-6, -1e6], centred]), np.arange(1_000, dtype=np.int8) % 2)
+    found = plan.rows_behind(rows.sums(np.zeros((5, 1)), "diagonal"), 1_000)
+    np.testing.assert_allclose(found[:3], counts, rtol=1e-10)
+    assert found[3] < 10
+
+
+def test_levels_of_one_outcome_look_saturated_and_no_others():
+    y = np.arange(1_000) % 2
+    X = levels([40, 40, 40])
+    y[:40], y[40:80] = 0, 1
+    rows = MemoryRows(X, y.astype(np.int8))
+    W = np.array([[-6.0], [6.0], [0.1], [0.0]])
+    found = plan.saturated(rows.sums(W, "diagonal"), rows.sums(np.zeros((4, 1)), "diagonal"), True, 0.3)
+    np.testing.assert_array_equal(found, [True, True, False])
+
+
+def test_start_forgets_what_a_few_rows_of_one_outcome_said_in_the_sample(two_samples):
+    random = np.random.default_rng(3)
+    X, y = make_tall()
+    rare, common = np.zeros(N), (random.random(N) < 0.3).astype(float)
+    rare[:: N // 100] = 1.0  # a hundred rows, of which a sample sees some
+    y[rare == 1] = False
+    rows = MemoryRows(np.column_stack([X, rare, common]), y.astype(np.int8))
+    start = start_on_samples(rows, Ridge(np.array([1e-9])), "auto", True, 0)
+    assert start[-3, 0] == 0.0
+    assert (start[:-3] != 0.0).all()
+    assert start[-2, 0] != 0.0
+
+
 @pytest.mark.parametrize("solver", ["newton", "gradient-descent"])
 def test_textbook_methods_and_small_data_start_without_samples(tall, solver):
     null = null_coefficients(tall.rows, 1, True)
