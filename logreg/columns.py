@@ -55,6 +55,15 @@ class Columns:
         n = len(range(*rows.indices(self.shape[0]))) if isinstance(rows, slice) else len(rows)
         return Columns(numbers, categories, (n, self.shape[1]))
 
+    def __matmul__(self, w: Array) -> Array:
+        """Return the products ``x_i . w`` of the matrix with a vector."""
+        products = np.zeros(self.shape[0])
+        for values, column in self.numbers:
+            products += values * w[column]
+        for codes, columns in self.categories:
+            products += np.append(w, 0.0)[columns][codes]  # the 0 is what no column contributes
+        return products
+
     def dense(self, origin: Array | None) -> Array:
         """Return the numbers, relative to an origin of all columns, shape (n, number of them)."""
         dense = np.empty((self.shape[0], len(self.numbers)))

@@ -65,6 +65,14 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         1 prints a line a pass.
     warm_start : bool, default=False
         Whether to start from the coefficients of the last fit.
+    categories : {"error", "auto"} or list, default="error"
+        Which columns of a frame are categories, each of whose levels has a coefficient: none, so that text raises;
+        those of text, of a category type or of bools; or those listed, by name. Under a penalty all levels have one,
+        without a penalty all but the first of each column.
+    unknown : {"error", "ignore"}, default="error"
+        Whether a level that fit has not seen raises in predictions, or contributes nothing.
+    missing : {"error", "level"}, default="error"
+        Whether a missing cell in a category column raises, or is a level of its own, the last one.
     n_jobs : int, default=None
         Threads for large data. None means what ``joblib.parallel_config`` says, or else all cores, and one inside a
         joblib worker.
@@ -73,13 +81,17 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     Attributes
     ----------
-    coef_ : ndarray of shape (1, n_features)
-        Change of the log-odds of ``classes_[1]`` a unit of each column.
+    coef_ : ndarray of shape (1, n_terms)
+        Change of the log-odds of ``classes_[1]`` a unit of each column, and of each level of a category.
     intercept_ : ndarray of shape (1,)
     classes_ : ndarray of shape (2,)
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Only when X has column names that are all strings.
+    feature_names_out_ : ndarray of shape (n_terms,)
+        What the coefficients belong to: columns, and ``column=level`` for the levels of categories.
+    categories_ : dict of str to ndarray
+        The levels of each category column in the order of their coefficients; NaN, the last, is for missing cells.
     n_iter_ : ndarray of shape (1,)
         Steps taken.
     n_passes_ : int
@@ -123,6 +135,7 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     coef_: Array
     intercept_: Array
     classes_: np.ndarray
+    categories_: dict[str, np.ndarray]
     n_features_in_: int
     feature_names_in_: np.ndarray
     n_iter_: np.ndarray
@@ -150,6 +163,9 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         multi_class: str | None = "auto",
         verbose: int = 0,
         warm_start: bool = False,
+        categories: Any = "error",
+        unknown: str = "error",
+        missing: str = "error",
         n_jobs: int | None = None,
     ) -> None:
         self.C = C
@@ -166,6 +182,9 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.multi_class = multi_class
         self.verbose = verbose
         self.warm_start = warm_start
+        self.categories = categories
+        self.unknown = unknown
+        self.missing = missing
         self.n_jobs = n_jobs
 
     @with_callbacks  # type: ignore[untyped-decorator]
@@ -175,7 +194,8 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like, DataFrame or sparse matrix of shape (n, d)
-            Numbers; float32 and float64 are used as they are, without a copy.
+            Numbers of any type up to 64 bits, used as they are, without a copy; and category columns, see
+            ``categories``.
         y : array-like of shape (n,)
             Two classes: numbers, bools or strings.
         sample_weight : array-like of shape (n,), default=None
@@ -197,7 +217,7 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         parameters.check_parameters(self)
         context = self._init_callback_context(max_subtasks=self.max_iter)
         fitted = copy.copy(self)  # all is written to a copy, which takes this estimator's place at the end
-        problem = validate.training_data(fitted, X, y, sample_weight, offset)
+        problem = validate.training_data(fitted, X, y, sample_weight, offset, drop_first=strength == 0.0)
         parameters.check_width(solver, problem.X.shape[1])
         fitted.classes_ = problem.classes
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
@@ -220,13 +240,13 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                     Limits(self.tol, self.max_iter, tell),
                     intercept=self.fit_intercept,
                     seed=self._seed(),
-                    start=self._warm_coefficients(rows),
+                    start=self._warm_coefficients(rows, fitted),
                 )
         except NonFiniteSumsError:
-            raise validate.explain_not_finite(problem.X, fitted._column_names()) from None
+            raise validate.explain_not_finite(problem.X, fitted._terms()) from None
         fitted.__dict__ |= attributes_of(rows.in_user_units(solution.coefficients), solution)
         context.call_on_fit_task_end(**told, reconstruction_attributes=fitted._fitted_state())
-        warn_of(solution, redundancy, fitted._column_names())  # where that is an error, the estimator stays as it was
+        warn_of(solution, redundancy, fitted._terms())  # where that is an error, the estimator stays as it was
         self.__dict__ = fitted.__dict__
         return self
 
@@ -262,12 +282,16 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """Return the accuracy: the weighted share of rows whose more probable class is theirs."""
         return float(accuracy_score(y, self.predict(X, offset), sample_weight=sample_weight))
 
+    @property
+    def feature_names_out_(self) -> np.ndarray:
+        """Names of the terms, one a coefficient: columns, or ``column=level``; x0, x1, ... where there are no names."""
+        check_is_fitted(self)
+        terms = self._terms()
+        return np.array([f"x{j}" for j in range(self.n_features_in_)], dtype=object) if terms is None else terms
+
     def coef_frame(self) -> pd.DataFrame:
         """Return the coefficients as a table with the columns ``term`` and ``estimate``; the intercept comes first."""
-        check_is_fitted(self)
-        names = self._column_names()
-        terms = [f"x{j}" for j in range(self.n_features_in_)] if names is None else list(names)
-        estimates = self.coef_[0]
+        terms, estimates = list(self.feature_names_out_), self.coef_[0]
         if self.fit_intercept:
             terms, estimates = ["intercept", *terms], np.append(self.intercept_, estimates)
         return pd.DataFrame({"term": terms, "estimate": estimates})
@@ -285,27 +309,29 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def _predict(self, X: Any, offset: ArrayLike | None, formula: Formula, *shape: int) -> Array:
         check_is_fitted(self)
-        X = validate.check_columns(self, X, reset=False)
+        X = validate.check_columns(self, X)
         known = validate.row_numbers("offset", offset, X.shape[0])
         out = np.empty((X.shape[0], *shape))
         if not predict_rows(X, np.append(self.coef_, self.intercept_), known, formula, out):
-            raise validate.explain_not_finite(X, self._column_names())
+            raise validate.explain_not_finite(X, self._terms())
         return out
 
     def _fitted_state(self) -> dict[str, Any]:
         # For callbacks, which put it over the attributes of an earlier fit; names of that must not shine through.
         return {"feature_names_in_": None} | vars(self)
 
-    def _column_names(self) -> np.ndarray | None:
-        return getattr(self, "feature_names_in_", None)
+    def _terms(self) -> np.ndarray | None:
+        return getattr(self, "feature_names_in_", None) if self._encoding is None else self._encoding.terms
 
     def _seed(self) -> int:
         if self.random_state is None:
             return 0
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
-    def _warm_coefficients(self, rows: MemoryRows) -> Array | None:
+    def _warm_coefficients(self, rows: MemoryRows, fitted: LogisticRegression) -> Array | None:
         if not self.warm_start or getattr(self, "coef_", np.empty((0, 0))).shape[1] != rows.n_columns:
+            return None
+        if (self._encoding or fitted._encoding) and list(self.feature_names_out_) != list(fitted.feature_names_out_):
             return None
         W = np.append(self.coef_, self.intercept_ * self.fit_intercept)[:, None]
         return rows.from_user_units(W)

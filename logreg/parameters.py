@@ -7,6 +7,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from logreg.plan import Solver
 
@@ -53,6 +54,7 @@ def check_parameters(estimator: Any) -> None:
     for name in ("fit_intercept", "warm_start"):
         if not isinstance(getattr(estimator, name), (bool, np.bool_)):
             raise ValueError(f"{name}={getattr(estimator, name)!r} must be True or False.")
+    check_categories(estimator)
     if estimator.multi_class not in ("auto", "ovr", "deprecated", None):
         raise ValueError(
             f"multi_class={estimator.multi_class!r} is not supported: this model is binary, and scikit-learn's "
@@ -60,6 +62,18 @@ def check_parameters(estimator: Any) -> None:
         )
     if estimator.n_jobs is not None and (not isinstance(estimator.n_jobs, Integral) or estimator.n_jobs == 0):
         raise ValueError(f"n_jobs={estimator.n_jobs!r} must be None, -1 or a number of threads.")
+
+
+def check_categories(estimator: Any) -> None:
+    """Check what is to happen to columns that are not numbers."""
+    for name, choices in (("unknown", ("error", "ignore")), ("missing", ("error", "level"))):
+        if getattr(estimator, name) not in choices:
+            raise ValueError(f"{name}={getattr(estimator, name)!r} must be {' or '.join(map(repr, choices))}.")
+    listed = estimator.categories
+    if isinstance(listed, str) and listed not in ("error", "auto"):
+        raise ValueError(f"categories={listed!r} must be 'error', 'auto' or a list of columns, such as [{listed!r}].")
+    if not isinstance(listed, (str, list, tuple, np.ndarray, pd.Index)):
+        raise ValueError(f"categories={listed!r} must be 'error', 'auto' or a list of columns.")
 
 
 def check_number(

@@ -144,7 +144,7 @@ def start_on_samples(rows: Rows, penalty: Ridge, solver: Solver, intercept: bool
 def rows_behind(at_null: Sums, n_rows: int) -> Array:
     """Return how many rows hold a column of few equal values and zeros; fewer for columns that vary in sign or size."""
     diagonal, cross = (part[0] for part in at_null.diagonal())
-    share = np.divide(cross**2, diagonal * diagonal[-1], out=np.zeros_like(cross), where=diagonal > 0)
+    share: Array = np.divide(cross**2, diagonal * diagonal[-1], out=np.zeros_like(cross), where=diagonal > 0)
     return n_rows * share[:-1]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from logreg.columns import Columns
 from logreg.loss import Array
 from logreg.products import is_sparse
 from logreg.sigmoid import log_sigmoid
@@ -21,8 +22,8 @@ def predict_rows(X: Any, w: Array, offset: Array | None, formula: Formula, out: 
 
     Parameters
     ----------
-    X : ndarray or CSR/CSC matrix of shape (n, d)
-        float32 or float64; it is read once.
+    X : ndarray, CSR/CSC matrix or Columns of shape (n, d)
+        It is read once.
     w : ndarray of shape (d + 1,)
         The intercept comes last.
     offset : ndarray of shape (n,) or None
@@ -46,9 +47,10 @@ def predict_rows(X: Any, w: Array, offset: Array | None, formula: Formula, out: 
 
 
 def write_products(X: Any, w: Array, out: Array) -> None:
-    """Write the products ``x_i . w`` of all rows, shape (n,), without a float64 copy of a float32 X."""
-    if is_sparse(X):
-        rows = len(out) if X.format == "csc" else BLOCK_ROWS  # rows of CSC cost more to cut out than their scores
+    """Write the products ``x_i . w`` of all rows, shape (n,), without a float64 copy of X."""
+    if is_sparse(X) or isinstance(X, Columns):
+        whole = is_sparse(X) and X.format == "csc"  # rows of which cost more to cut out than their scores
+        rows = len(out) if whole else BLOCK_ROWS
         for start in range(0, len(out), rows):
             out[start : start + rows] = (X if rows >= len(out) else X[start : start + rows]) @ w
     elif X.dtype == w.dtype:

@@ -1,6 +1,6 @@
 """What comes in: X, y, weights and labels, and what is said where they cannot be used.
 
-Everything behind this room sees numbers: X float32 or float64, dense or CSR/CSC; y as 0 and 1; weights of mean 1.
+Everything behind this room sees numbers: X dense, CSR/CSC or a table by columns; y as 0 and 1; weights of mean 1.
 """
 
 from __future__ import annotations
@@ -16,10 +16,13 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import column_or_1d, validate_data
 
+from logreg import categories
+from logreg.columns import Columns
 from logreg.loss import Array
 from logreg.products import is_sparse
 
 FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
+NUMBERS = (*FLOATS, *map(np.dtype, ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")))
 LARGEST = 1e300  # weights and offsets beyond it overflow in sums
 NUMBER_TYPES = re.compile(r"u?int\d|float|double|half|bool|decimal|null|sparse")  # as data frames call them
 
@@ -39,7 +42,9 @@ class Problem(NamedTuple):
     total_weight: float
 
 
-def training_data(estimator: Any, X: Any, y: Any, sample_weight: Any, offset: Any) -> Problem:
+def training_data(
+    estimator: Any, X: Any, y: Any, sample_weight: Any, offset: Any, *, drop_first: bool = False
+) -> Problem:
     """Check X, y, weights and offset, and record the column names on the estimator.
 
     Values of X are not looked at: the first pass finds NaN and infinity, :func:`explain_not_finite` says where.
@@ -49,7 +54,7 @@ def training_data(estimator: Any, X: Any, y: Any, sample_weight: Any, offset: An
     if is_sparse(y):
         raise ValueError("y is sparse; pass a dense array of labels (y.toarray().ravel()).")
     refuse_complex("y", y)
-    X = check_columns(estimator, X, reset=True)
+    X = learn_columns(estimator, X, drop_first)
     n = X.shape[0]
     labels = y if is_plain(y, 1) else column_or_1d(y, warn=True)
     if len(labels) != n:
@@ -68,9 +73,41 @@ def training_data(estimator: Any, X: Any, y: Any, sample_weight: Any, offset: An
     return Problem(X, outcome, weight, row_numbers("offset", offset, n), classes, total)
 
 
-def check_columns(estimator: Any, X: Any, *, reset: bool) -> Any:
-    """Return X as a float array or CSR/CSC matrix, after checking its columns against the estimator's."""
-    if is_plain(X, 2) and X.dtype in FLOATS and X.size and not hasattr(estimator, "feature_names_in_"):
+def learn_columns(estimator: Any, X: Any, drop_first: bool) -> Any:
+    """Return X as numbers, after recording its columns, and the levels of those that are categories, on the estimator.
+
+    Without the first level of each column, where that is to be dropped.
+    """
+    estimator._encoding, estimator.categories_ = None, {}
+    refuse_query(X)
+    are_wanted = not (isinstance(estimator.categories, str) and estimator.categories == "error")
+    frame = categories.as_frame(X) if are_wanted else None
+    chosen = set() if frame is None else categories.chosen_columns(frame, estimator.categories)
+    if frame is None or not chosen:
+        return check_numbers(estimator, X, reset=True)
+    validate_data(estimator, frame, reset=True, skip_check_array=True)
+    encoding = categories.Encoding.learn(frame, chosen, estimator.missing, drop_first)
+    estimator._encoding, estimator.categories_ = encoding, encoding.by_name
+    return encoding.encode(frame, estimator.unknown, estimator.missing)
+
+
+def check_columns(estimator: Any, X: Any) -> Any:
+    """Return X as numbers, after checking its columns against those of the fit."""
+    refuse_query(X)
+    if estimator._encoding is None:
+        return check_numbers(estimator, X, reset=False)
+    frame = categories.as_frame(X)
+    if frame is None:
+        raise ValueError(
+            f"X is a {type(X).__name__}, but the model was fitted to category columns; pass a DataFrame with them."
+        )
+    validate_data(estimator, frame, reset=False, skip_check_array=True)
+    return estimator._encoding.encode(frame, estimator.unknown, estimator.missing)
+
+
+def check_numbers(estimator: Any, X: Any, *, reset: bool) -> Any:
+    """Return X as an array or CSR/CSC matrix of numbers, after checking its columns against the estimator's."""
+    if is_plain(X, 2) and X.dtype in NUMBERS and X.size and not hasattr(estimator, "feature_names_in_"):
         if reset:
             estimator.n_features_in_ = X.shape[1]
         if X.shape[1] == estimator.n_features_in_:
@@ -82,12 +119,14 @@ def check_columns(estimator: Any, X: Any, *, reset: bool) -> Any:
         X,
         reset=reset,
         accept_sparse=["csr", "csc"],
-        dtype=[np.float64, np.float32],
+        dtype=[*NUMBERS, np.bool_],
         ensure_all_finite=False,
     )
     if is_sparse(X) and not X.has_canonical_format:
-        X = X.copy()
+        X = X.astype(X.dtype if X.dtype in FLOATS else np.float64)  # a copy, in which counts add up
         X.sum_duplicates()
+    if X.dtype == np.bool_:
+        return X._with_data(X.data.view(np.uint8), copy=False) if is_sparse(X) else X.view(np.uint8)
     return X
 
 
@@ -107,12 +146,16 @@ def refuse_complex(name: str, values: Any) -> None:
         raise ValueError(f"Complex data not supported: {name} holds {values.dtype}; pass real numbers.")
 
 
-def refuse_text(X: Any) -> None:
-    """Raise for text, categories or dates in an array or, naming the columns, in a DataFrame."""
+def refuse_query(X: Any) -> None:
+    """Raise for a query of polars that holds no data."""
     if hasattr(X, "collect"):
         raise ValueError(f"X is a {type(X).__name__}, a query that has not run yet; pass X.collect().")
+
+
+def refuse_text(X: Any) -> None:
+    """Raise for text, categories or dates in an array or, naming the columns, in a DataFrame."""
     if kind_of(X) in "USTMm":
-        raise ValueError(f"X holds {X.dtype}, not numbers; encode it first, for example with OneHotEncoder.")
+        raise ValueError(f"X holds {X.dtype}, not numbers; pass categories='auto', or convert it first.")
     named = zip(X.columns, X.dtypes, strict=True) if hasattr(X, "columns") and hasattr(X, "dtypes") else ()
     wrong = []
     for position, (name, dtype) in enumerate(named):
@@ -124,8 +167,8 @@ def refuse_text(X: Any) -> None:
             wrong.append(f"{name!r} ({dtype})")
     if wrong:
         raise ValueError(
-            f"Columns {', '.join(wrong)} are not numbers; convert or encode them first, for example with "
-            "ColumnTransformer([('categories', OneHotEncoder(), [...])], remainder='passthrough')."
+            f"Columns {', '.join(wrong)} are not numbers; pass categories='auto', or a list of columns, to give each "
+            "level of a category a coefficient, or convert them first."
         )
 
 
@@ -211,7 +254,8 @@ def explain_not_finite(X: Any, names: np.ndarray | None) -> ValueError:
     """Return the error that says where X holds NaN or infinity, or numbers too large to square."""
     largest = np.zeros(X.shape[1])
     for start in range(0, X.shape[0], 4096):
-        entries = sparse.coo_array(X[start : start + 4096])
+        some = X[start : start + 4096]
+        entries = sparse.coo_array(some.tocsr() if isinstance(some, Columns) else some)
         wrong = np.flatnonzero(~np.isfinite(entries.data))
         if wrong.size:
             first = wrong[np.argmin(entries.row[wrong])]

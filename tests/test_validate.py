@@ -96,7 +96,7 @@ BAD_VALUES = {
     "a polars column of nulls": (polars_frame(dose=pl.lit(None)), "column 'dose', row 0"),
 }
 
-NOT_NUMBERS = r"are not numbers; convert or encode them first, for example with ColumnTransformer\("
+NOT_NUMBERS = r"are not numbers; pass categories=.auto., or a list of columns, to give"
 DATES = pd.date_range("2026-01-01", periods=N)
 ENUM = pl.Enum(["low", "high"])
 
@@ -131,7 +131,7 @@ BAD_X = {
     **BAD_VALUES,
     **{name: (table, rf"^Columns 'dose' \(.+\) {NOT_NUMBERS}") for name, table in BAD_COLUMNS.items()},
     "two columns of words": (frame(age=DATES, dose=WORDS), r"^Columns 'age' \(datetime64.+\), 'dose' \(str\) are not"),
-    "an array of words": (np.array([WORDS]).T, "^X holds <U4, not numbers; encode it first"),
+    "an array of words": (np.array([WORDS]).T, "^X holds <U4, not numbers; pass categories=.auto."),
     "an array of variable-length words": (np.array([WORDS], dtype="T").T, "^X holds StringDType.+, not numbers"),
     "an array of dates": (DATES.to_numpy()[:, None], "^X holds datetime64.+, not numbers"),
     "a query": (polars_frame().lazy(), r"^X is a LazyFrame, a query that has not run yet; pass X.collect\(\)"),
