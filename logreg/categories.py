@@ -236,7 +236,7 @@ def from_polars(series: Any) -> Any:
     kind = str(series.dtype)
     if kind.startswith("Enum"):
         codes = series.to_physical().cast(int).fill_null(-1).to_numpy()
-        return pd.Categorical.from_codes(codes, categories=list(series.dtype.categories))
+        return pd.Categorical.from_codes(codes, categories=pd.Index(series.dtype.categories))
     if kind.startswith(("Categorical", "String")):
         return pd.Categorical(series.cast(str).to_list())
     return series.to_numpy()

@@ -131,14 +131,14 @@ def is_shown(share: Array) -> np.ndarray:
 
 
 def calibrated(H: np.ndarray, diagonal: Array) -> np.ndarray:
-    """Return a sampled curvature rescaled to an exact diagonal.
+    """Rescale a sampled curvature in place to an exact diagonal, and return it.
 
     A column that the sample shows with a quite different curvature was hardly seen in it, and varies alone.
     """
     sampled = np.diagonal(H)
     share = np.divide(sampled, diagonal, out=np.zeros_like(diagonal), where=diagonal > 0)
     ratio = np.sqrt(np.divide(1.0, share, out=np.zeros_like(diagonal), where=is_shown(share))).astype(H.dtype)
-    H = H * ratio
+    H *= ratio
     H *= ratio[:, None]
     np.einsum("jj->j", H)[:] = diagonal
     return H

@@ -78,4 +78,8 @@ class Scale:
 
     def curvature(self, H: Array) -> Array:
         """Return ``T' H T`` of one (d + 1, d + 1) curvature."""
-        return self.gradient(self.gradient(H).T)
+        scaled: Array = H - np.outer(self.center, H[-1])
+        scaled -= np.outer(scaled[:, -1], self.center)
+        scaled *= self.unit
+        scaled *= self.unit[:, None]
+        return scaled

@@ -30,6 +30,7 @@ from logreg.sums import Array, CurvatureKind, Sums
 
 ROOT_VALUES = 500_000  # of the square root of a curvature at a time: they stay in cache
 COLUMN_ROWS = 32_768  # of a table by columns at a time: enough to pay for the calls, a column each
+MATRIX_ROWS = 4_096  # of it that become a matrix at a time
 LANES, MANY_LEVELS = 4, 4_096  # sums of a level, unless levels are so many that neighbours seldom share one
 INT, FLOAT = ctypes.POINTER(ctypes.c_int), ctypes.POINTER(ctypes.c_float)
 SSYRK = ctypes.CFUNCTYPE(
@@ -73,7 +74,7 @@ def column_sums(block: Block, w: Array, sums: tuple[Array, Array, Array]) -> flo
     level_sums = [np.zeros((len(kept), LANES if c.size < MANY_LEVELS else 1, c.size)) for c in coefficients]
     terms = np.empty((4, COLUMN_ROWS))
     loss = 0.0
-    for part in column_parts(block):
+    for part in parts_of(block, COLUMN_ROWS):
         X = part.X if part.subset is None else part.X[part.subset]
         scores = np.full(len(part.y), w[-1]) if part.offset is None else w[-1] + part.offset
         for (values, column), origin in zip(X.numbers, origins, strict=True):
@@ -103,33 +104,36 @@ def column_sums(block: Block, w: Array, sums: tuple[Array, Array, Array]) -> flo
     return loss
 
 
-def column_parts(block: Block) -> Iterator[Block]:
-    """Split rows of a table by columns."""
-    for start in range(0, len(block.y), COLUMN_ROWS):
-        yield block.rows(start, min(start + COLUMN_ROWS, len(block.y)))
+def parts_of(block: Block, n_rows: int) -> Iterator[Block]:
+    """Split a block into parts of so many rows."""
+    for start in range(0, len(block.y), n_rows):
+        yield block.rows(start, min(start + n_rows, len(block.y)))
 
 
 def paired_curvature(block: Block, W: Array, columns: np.ndarray | None) -> Array:
     """Return the curvatures over sparse rows or a table by columns, of k columns (None: all) and the intercept.
 
-    They are the sums of ``p (1 - p) (x, 1)(x, 1)'`` in the units of X, shape (K, k + 1, k + 1): ``a (a + 1)`` flops a
-    model for a row of a numbers.
+    They are the sums of ``p (1 - p) (x, 1)(x, 1)'`` in the units of X, shape (K, k + 1, k + 1), of which each pair is
+    on one side of the diagonal or the other: ``a (a + 1)`` flops a model for a row of a numbers.
     """
     d = W.shape[0] - 1
     chosen = np.arange(d) if columns is None else columns
     place = np.full(d, -1)
     place[chosen] = np.arange(len(chosen))
     totals = np.zeros((W.shape[1], len(chosen) + 1, len(chosen) + 1))
-    for part in column_parts(block) if isinstance(block.X, Columns) else (block,):
+    for part in parts_of(block, MATRIX_ROWS) if isinstance(block.X, Columns) else (block,):
         X, subset = (part.values(), None) if isinstance(part.X, Columns) else (part.X, part.subset)
         rows = arrays_of(part._replace(subset=subset))
         for w, total in zip(np.ascontiguousarray(W.T), totals, strict=True):
             paired_rows(sparse_arrays_of(X), rows, fixed(w), fixed(place), total)
-    for total in totals:
-        diagonal = np.diagonal(total).copy()
-        total += total.T.copy()
-        np.einsum("jj->j", total)[:] = diagonal
     return totals
+
+
+def make_symmetric(one_sided: Array) -> None:
+    """Add to a matrix its transpose, but for the diagonal."""
+    diagonal = np.diagonal(one_sided).copy()
+    one_sided += one_sided.T  # NumPy sees that they overlap
+    np.einsum("jj->j", one_sided)[:] = diagonal
 
 
 def curvature(block: Block, W: Array, scale: Scale) -> np.ndarray:

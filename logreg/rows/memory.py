@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import reduce
 from itertools import pairwise
-from operator import add
+from operator import add, iadd
 from typing import Any, Self
 
 import numpy as np
@@ -138,8 +138,10 @@ class MemoryRows(Rows):
     def curvature(self, W: Array, scale: Scale, columns: np.ndarray | None = None) -> np.ndarray:
         """Square standardised rows in float32: what is left of cancellation and of scales needs no more digits."""
         if self.paired:
-            mean = self._paired_curvature(W, columns) / self.total_weight
-            return np.stack([scale.of(columns).curvature(H) for H in mean])
+            curvature = self._paired_curvature(W, columns)
+            for H in curvature:
+                H[:] = scale.of(columns).curvature(H) / self.total_weight
+            return curvature
         if not self.compiled or columns is not None:
             return super().curvature(W, scale, columns)
         from logreg import sweep
@@ -152,7 +154,10 @@ class MemoryRows(Rows):
         from logreg import sweep
 
         blocks = self._ranges(self.n_threads)  # no more: each has matrices of its own
-        return reduce(add, self.map(lambda block: sweep.paired_curvature(block, W, columns), blocks))
+        total = reduce(iadd, self.map(lambda block: sweep.paired_curvature(block, W, columns), blocks))
+        for one_sided in total:
+            sweep.make_symmetric(one_sided)
+        return total
 
     def in_user_units(self, W: Array) -> Array:
         """Return coefficients of ``X - origin`` as coefficients of X: they differ in the intercept."""
@@ -176,23 +181,20 @@ class MemoryRows(Rows):
             return self
         random = np.random.default_rng(seed)
         counted = None if self.weight is None or self.weight.all() else np.flatnonzero(self.weight)
-        drawn = spread(self.n_rows if counted is None else len(counted), n_rows, random)
-        index = drawn if counted is None else counted[drawn]
-        is_rare = self.y[index] == (self.positive_fraction < 0.5)
-        share = np.ones(len(index))
+        n_counted = self.n_rows if counted is None else len(counted)
+        index = spread(n_counted, n_rows, random) if counted is None else counted[spread(n_counted, n_rows, random)]
+        rarer = self.positive_fraction < 0.5
+        is_rare = self.y[index] == rarer
+        weight = np.ones(len(index))
         if is_rare.mean() < RARE:
-            rare = np.flatnonzero(self.y == (self.positive_fraction < 0.5))
+            rare = np.flatnonzero(self.y == rarer)
             rare = rare if self.weight is None else rare[self.weight[rare] > 0]
-            chosen = rare[spread(len(rare), int(RARE * n_rows), random)]
-            index = np.concatenate([index[~is_rare], chosen])
-            n_common = self.n_rows if counted is None else len(counted)
-            share = np.repeat(
-                [(n_common - len(rare)) / max(np.sum(~is_rare), 1), len(rare) / len(chosen)],
-                [np.sum(~is_rare), len(chosen)],
-            )
-            order = np.argsort(index)
-            index, share = index[order], share[order]
-        weight = share if self.weight is None else share * self.weight[index]
+            common, n_rare = index[~is_rare], len(rare)
+            rare = rare[spread(n_rare, int(RARE * n_rows), random)]
+            index = np.sort(np.concatenate([common, rare]))
+            weight = np.where(self.y[index] == rarer, n_rare / len(rare), (n_counted - n_rare) / max(len(common), 1))
+        if self.weight is not None:
+            weight *= self.weight[index]
         weight *= len(index) / weight.sum()
         X, subset = self.X, index if self.subset is None else self.subset[index]
         if is_sparse(X) and X.format == "csc":  # rows of which are costly to pick again and again
@@ -213,7 +215,10 @@ def spread(n: int, n_drawn: int, random: np.random.Generator) -> np.ndarray:
     """Return one number at random from each of ``n_drawn`` equal stretches of 0 ... n - 1, all of them if n is less."""
     if n_drawn >= n:
         return np.arange(n)
-    return np.floor((np.arange(n_drawn) + random.random(n_drawn)) * (n / n_drawn)).astype(np.int64)
+    drawn = random.random(n_drawn)
+    drawn += np.arange(n_drawn)
+    drawn *= n / n_drawn
+    return drawn.astype(np.int64)
 
 
 def far_origin(X: Any) -> Array | None:
