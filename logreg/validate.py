@@ -80,9 +80,10 @@ def learn_columns(estimator: Any, X: Any, drop_first: bool) -> Any:
     """
     estimator._encoding, estimator.categories_ = None, {}
     refuse_query(X)
-    are_wanted = not (isinstance(estimator.categories, str) and estimator.categories == "error")
-    frame = categories.as_frame(X) if are_wanted else None
-    chosen = set() if frame is None else categories.chosen_columns(frame, estimator.categories)
+    option = estimator.categories
+    are_numbers = isinstance(option, str) and (option == "error" or is_plain(X, 2))
+    frame = None if are_numbers else categories.as_frame(X)
+    chosen = set() if frame is None else categories.chosen_columns(frame, option)
     if frame is None or not chosen:
         return check_numbers(estimator, X, reset=True)
     validate_data(estimator, frame, reset=True, skip_check_array=True)

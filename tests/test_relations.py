@@ -204,3 +204,76 @@ def test_compiled_and_plain_sums_agree(store, monkeypatch):
         found.append(MemoryRows(stored, y.astype(np.int8), weight, offset, n_threads=2).sums(W, "diagonal"))
     for field in ("weight", "loss", "gradient", "curvature"):
         np.testing.assert_allclose(getattr(found[0], field), getattr(found[1], field), rtol=1e-12, atol=1e-12)
+
+
+# Tables of categories, and the one-hot columns that they stand for
+
+TABLES = {
+    "codes": lambda frame, dtype: frame[["city", "stage"]],
+    "mixed": lambda frame, dtype: frame.astype({"dose": dtype}),
+    "mixed, integers": lambda frame, dtype: frame.drop(columns="dose"),
+    "one-hot, dense": lambda frame, dtype: one_hot(frame).astype(dtype),
+    "one-hot, CSR": lambda frame, dtype: sparse.csr_array(one_hot(frame).astype(dtype)),
+    "one-hot, CSC": lambda frame, dtype: sparse.csc_matrix(one_hot(frame).astype(dtype)),
+    "one-hot, CSR of integers": lambda frame, dtype: sparse.csr_matrix(one_hot(frame.iloc[:, ::2]).astype(np.int8)),
+    "one-hot, bools": lambda frame, dtype: one_hot(frame[["city", "stage"]]).astype(bool),
+}  # fmt: skip
+
+
+@pytest.fixture(params=TABLES)
+def table(request, dtype):
+    return lambda frame: TABLES[request.param](frame, dtype)
+
+
+def make_frame(seed=0):
+    random = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {
+            "city": pd.Categorical(random.choice(["Bern", "Oslo", "Rome"], N)),
+            "dose": random.standard_normal(N).astype(np.float32).astype(float),
+            "count": random.integers(-3, 4, N).astype(np.int8),
+            "stage": pd.Categorical(random.choice(["low", "mid", "high", "top"], N)),
+        }
+    )
+    scores = frame["dose"] - (frame["city"] == "Oslo") + 0.5 * (frame["stage"] == "mid") - 0.2 * frame["count"]
+    return frame, (random.random(N) < 1 / (1 + np.exp(-scores))).astype(int).to_numpy()
+
+
+def one_hot(frame):
+    """Return the columns of numbers and all levels, in the order of the frame."""
+    return np.column_stack([pd.get_dummies(frame[[name]], dtype=float).to_numpy() for name in frame])
+
+
+def predicted(X, y, solver, rows=None, sample_weight=None):
+    """Return the scores of a penalised fit: what the same rows have in common whatever their columns are called."""
+    clf = LogisticRegression(solver=solver, tol=1e-9, max_iter=20_000, categories="auto").fit(X, y, sample_weight)
+    return clf.decision_function(X if rows is None else rows)
+
+
+def test_categories_have_the_optimum_of_their_one_hot_columns(table, solver):
+    frame, y = make_frame()
+    stored = table(frame)
+    columns = one_hot(stored) if isinstance(stored, pd.DataFrame) else stored
+    columns = columns.toarray() if sparse.issparse(columns) else columns
+    clf = LogisticRegression(solver=solver, tol=1e-9, max_iter=20_000, categories="auto").fit(stored, y)
+    assert_same(np.append(clf.coef_, clf.intercept_), coefficients(columns.astype(float), y, "newton", 1.0))
+
+
+def test_order_of_rows_of_a_table_does_not_matter(table, solver):
+    frame, y = make_frame()
+    order = np.random.default_rng(1).permutation(N)
+    shuffled = frame.iloc[order]
+    assert_same(predicted(table(frame), y, solver)[order], predicted(table(shuffled), y[order], solver))
+
+
+def test_weight_two_is_a_row_of_a_table_twice(table, solver):
+    frame, y = make_frame()
+    weight = np.random.default_rng(2).integers(0, 3, N)
+    repeated = np.repeat(np.arange(N), weight)
+    weighted = predicted(table(frame), y, solver, sample_weight=weight)
+    assert_same(predicted(table(frame.iloc[repeated]), y[repeated], solver, rows=table(frame)), weighted)
+
+
+def test_swapping_the_labels_of_a_table_flips_the_signs(table, solver):
+    frame, y = make_frame()
+    assert_same(predicted(table(frame), y, solver), -predicted(table(frame), 1 - y, solver))
