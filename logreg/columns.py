@@ -82,5 +82,5 @@ class Columns:
             column = columns[codes]
             values[:, j] = column != NO_COLUMN
             np.maximum(column, 0, out=indices[:, j])
-        ends = np.arange(0, values.size + 1, max(self.a_row, 1))[: n + 1]
+        ends = self.a_row * np.arange(n + 1)
         return sparse.csr_matrix((values.ravel(), indices.ravel(), ends), shape=self.shape)

@@ -15,8 +15,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning, DataConversionWarning, NotFittedError
 
-from logreg import LogisticRegression
-from logreg.rows import MemoryRows
+from logreg import LogisticRegression, validate
+from logreg.rows import MemoryRows, memory
 
 N, D = 60, 3
 NAMES = ["age", "income", "dose"]
@@ -698,3 +698,52 @@ def test_a_row_of_weight_1e_300_is_an_absent_row():
     weight = np.where(np.arange(N) < 40, 1.0, 1e-300)
     clf = LogisticRegression(tol=1e-10).fit(X, Y, sample_weight=weight)
     assert_allclose(clf.coef_, LogisticRegression(tol=1e-10).fit(X[:40], Y[:40]).coef_, rtol=1e-9)
+
+
+# Numbers of every type
+
+
+INTEGERS = [np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64]
+COUNTS = np.random.default_rng(5).integers(0, 4, (N, 3))
+
+
+@pytest.mark.parametrize("dtype", [*INTEGERS, np.bool_, np.float16, np.longdouble])
+@pytest.mark.parametrize("store", [np.asarray, np.asfortranarray, sparse.csr_array, sparse.csc_matrix, pd.DataFrame])
+def test_numbers_of_every_type_fit_as_float64(dtype, store, monkeypatch):
+    if dtype in (np.int8, np.bool_):  # each type compiled takes some seconds
+        monkeypatch.setattr(memory, "COMPILED_FROM", 0)
+    if dtype in (np.float16, np.longdouble) and store in (sparse.csr_array, sparse.csc_matrix):
+        pytest.skip("SciPy has no such matrices")
+    counts = COUNTS > 1 if dtype == np.bool_ else COUNTS
+    stored = store(counts.astype(dtype))
+    clf = LogisticRegression(tol=1e-10).fit(stored, Y)
+    expected = LogisticRegression(tol=1e-10).fit(counts.astype(float), Y)
+    np.testing.assert_allclose(clf.coef_, expected.coef_, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(clf.predict_proba(stored), expected.predict_proba(counts.astype(float)), rtol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [*INTEGERS, np.bool_])
+@pytest.mark.parametrize("store", [np.asarray, sparse.csr_array, sparse.csc_array])
+def test_integers_are_not_copied(dtype, store):
+    stored = store(COUNTS.astype(dtype))
+    problem = validate.training_data(LogisticRegression(), stored, Y, None, None)
+    ours, theirs = (problem.X.data, stored.data) if sparse.issparse(stored) else (problem.X, stored)
+    assert np.shares_memory(ours, theirs)
+
+
+@pytest.mark.parametrize("kind", [sparse.csr_array, sparse.csc_array])
+def test_small_integers_that_add_up_do_not_overflow(kind):
+    row, column = np.repeat(np.arange(N), 4), np.zeros(4 * N, dtype=int)
+    values = np.full(4 * N, 100, dtype=np.int8)
+    values[::4] = np.where(np.arange(N) % 2, 100, 0)
+    doubled = sparse.coo_array((values, (row, column)), shape=(N, 1))
+    stored = kind((doubled.data, *compressed(doubled, kind)), shape=(N, 1))
+    expected = LogisticRegression(tol=1e-10).fit((300.0 + 100.0 * (np.arange(N) % 2))[:, None], Y)
+    np.testing.assert_allclose(LogisticRegression(tol=1e-10).fit(stored, Y).coef_, expected.coef_, rtol=1e-6)
+
+
+def compressed(entries, kind):
+    """Return indices and index pointer of entries that are in the order of their rows, all in one column."""
+    if kind is sparse.csc_array:
+        return entries.row, np.array([0, len(entries.data)])
+    return entries.col, np.arange(0, len(entries.data) + 1, 4)
