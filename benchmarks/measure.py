@@ -9,9 +9,11 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import scoring
 from peers import BASELINE, OURS, PEERS
-from worker import Worker, save
+from scipy import sparse
+from worker import Worker, load_rows, save
 
 TIGHTEST = 12  # tolerances are 1e-1 ... 1e-12
 USUAL = 4  # where a sweep starts: the default of most peers
@@ -49,14 +51,16 @@ class Bench:
     """A problem with its minimum, saved where workers find it."""
 
     def __init__(self, problem, folder):
-        self.X, self.y, self.C, self.note = problem
+        self.problem, self.y, self.C, self.intercept = problem, problem.y, problem.C, problem.intercept
         self.folder = Path(folder)
-        self.optimum = scoring.optimum(self.X, self.y, self.C)
-        save(folder, self.X, self.y)
+        save(folder, problem.X, problem.y)
+        _, self.X, _ = load_rows(self.folder)  # of a frame the one-hot columns
+        self.optimum = scoring.optimum(self.X, self.y, self.C, self.intercept)
 
     def trial(self, worker, peer, digits, limit, as_float64=False):
         """Fit a peer once and judge its answer."""
-        found = worker.fit(peer, self.C, 10.0**-digits, limit=limit, as_float64=as_float64)
+        options = {"limit": limit, "as_float64": as_float64, "intercept": self.intercept}
+        found = worker.fit(peer, self.C, 10.0**-digits, **options)
         gap = float("inf")
         if not found.failure and np.isfinite([*found.coefficients, found.intercept]).all():
             gap = float(scoring.gap(self.X, self.y, self.C, found.coefficients, found.intercept, self.optimum))
@@ -103,8 +107,23 @@ def measure(problem, peers, starts, repetitions, longest=FIRST_LIMIT):
                 repeat(bench, worker, entries, repetitions, 3.0 * longest)
         first_fits(bench, entries, 3.0 * longest)
     n, d = bench.X.shape
-    about = {"rows": n, "columns": d, "dtype": str(bench.X.dtype), "C": bench.C, "positives": float(bench.y.mean())}
-    return about | {"note": bench.note, "optimum_error": float(bench.optimum.error), "peers": entries}
+    about = {"rows": n, "columns": d, "dtype": kind_of(problem.X), "bytes": size_of(problem.X), "C": bench.C}
+    about |= {"positives": float(bench.y.mean()), "note": problem.note}
+    return about | {"optimum_error": float(bench.optimum.error), "peers": entries}
+
+
+def kind_of(X):
+    """Return how the tables call the storage of X."""
+    if isinstance(X, pd.DataFrame):
+        return f"frame of {len(X.select_dtypes('category').columns)} categories and {len(X.select_dtypes('number').columns)} numbers"
+    return f"{X.dtype} CSR" if sparse.issparse(X) else str(X.dtype)
+
+
+def size_of(X):
+    """Return the bytes of X."""
+    if isinstance(X, pd.DataFrame):
+        return int(X.memory_usage(index=False).sum())
+    return X.data.nbytes + X.indices.nbytes + X.indptr.nbytes if sparse.issparse(X) else X.nbytes
 
 
 def find_all(bench, worker, entries, starts, longest):
@@ -115,6 +134,9 @@ def find_all(bench, worker, entries, starts, longest):
     """
     two = fastest(entries, "2")
     for peer, entry in entries.items():
+        if bench.X.shape[1] > (PEERS[peer].most_columns or bench.X.shape[1]):
+            entry["2"] = entry["1"] = {"failure": "not tried: it holds a matrix of all columns squared"}
+            continue
         if worker.threads == 2:
             limit = min(fastest(entries, "2") + GRACE, longest)
             entry["2"] = find(bench, worker, peer, starts.get(peer, USUAL), limit)

@@ -1,30 +1,19 @@
-"""The problems: generators fixed by a seed, and real data from the folder in LOGREG_BENCH_DATA."""
+"""The problems: generators fixed by a seed, and real data. These are dense; sparse_problems.py has the others."""
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-from typing import NamedTuple
-
 import numpy as np
 import pandas as pd
+import sparse_problems
+from problem import Problem, real_frame
 from scipy.optimize import brentq
 from scipy.signal import lfilter
 from scipy.special import expit
 from sklearn.datasets import load_breast_cancer
+from sparse_problems import CENSUS_NUMBERS
 
-DATA = Path(os.environ.get("LOGREG_BENCH_DATA", Path(__file__).parents[2] / "shared" / "data" / "large"))
 CORRELATION = 0.8  # of neighbouring columns
 BLOCK_ROWS = 8_192
-
-
-class Problem(NamedTuple):
-    """X of shape (n, d), outcomes 0 and 1, scikit-learn's C, and what the table says about them."""
-
-    X: np.ndarray
-    y: np.ndarray
-    C: float
-    note: str
 
 
 def tall(share=1.0):
@@ -61,7 +50,7 @@ def square_loose(share=1.0):
 
 def flights(share=1.0):
     """nycflights13: arrival more than 15 minutes late; numbers and one-hot categories, raw units."""
-    frame = real("nycflights13.parquet", share)
+    frame = real_frame("nycflights13.parquet", share)
     categories = ["month", "weekday", "hour", "carrier", "origin", "dest"]
     X = one_hot(frame.drop(columns=["late", "dep_delay", "tailnum"]), categories)
     left_out = "left out: dep_delay, which nearly decides the outcome, and tailnum, of 4,000 levels"
@@ -70,13 +59,9 @@ def flights(share=1.0):
 
 def census(share=1.0):
     """Census income (KDD): above 50,000 dollars; numbers and one-hot categories, raw units."""
-    frame = real("census_income_kdd.parquet", share)
-    numbers = [
-        "age", "wage_per_hour", "capital_gains", "capital_losses", "dividends_from_stocks",
-        "num_persons_worked_for_employer", "weeks_worked_in_year",
-    ]  # fmt: skip
+    frame = real_frame("census_income_kdd.parquet", share)
     predictors = frame.drop(columns=["gt50k", "set", "instance_weight"])
-    X = one_hot(predictors, [name for name in predictors if name not in numbers])
+    X = one_hot(predictors, [name for name in predictors if name not in CENSUS_NUMBERS])
     note = "real data, raw units, one-hot categories, a missing cell is a level of its own; no survey weights"
     return Problem(X, frame["gt50k"].to_numpy(np.int64), 1.0, note)
 
@@ -104,7 +89,7 @@ PROBLEMS = {
     "census": census,
     "small": small,
     "small-raw": small_raw,
-}
+} | sparse_problems.PROBLEMS
 
 
 def simulated(rows, columns, seed, *, raw=False, positives=0.5, dtype=np.float64):
@@ -139,16 +124,6 @@ def autoregressive(random, rows, columns, dtype):
         block[:, 1:] *= fresh
         X[start : start + len(block)] = lfilter([1.0], [1.0, -CORRELATION], block, axis=1)
     return X
-
-
-def real(name, share):
-    """Return a frame of real data, every so many rows of it where only a share is wanted."""
-    path = DATA / name
-    if not path.exists():
-        raise FileNotFoundError(
-            f"{name} is not in the folder LOGREG_BENCH_DATA; benchmarks/README.md says where it is."
-        )
-    return pd.read_parquet(path).iloc[:: round(1 / share)].reset_index(drop=True)
 
 
 def one_hot(frame, categories):

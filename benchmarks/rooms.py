@@ -56,7 +56,9 @@ def room(file):
 def main(name):
     """Profile fits of one problem."""
     problem = PROBLEMS[name]()
-    clf = logreg.LogisticRegression(C=problem.C, tol=1e-2, max_iter=1_000)
+    clf = logreg.LogisticRegression(
+        C=problem.C, fit_intercept=problem.intercept, categories="auto", tol=1e-2, max_iter=1_000
+    )
     clf.fit(problem.X, problem.y)
     start = perf_counter()
     clf.fit(problem.X, problem.y)

@@ -117,7 +117,8 @@ def revision():
 def machine():
     """Return the processor, its cores, and the versions of what is compared."""
     model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    packages = ("numpy", "scipy", "numba", "scikit-learn", "scikit-learn-intelex", "glum", "snapml", "statsmodels")
+    packages = ("numpy", "scipy", "numba", "scikit-learn", "scikit-learn-intelex", "glum", "tabmat", "snapml")
+    packages += ("liblinear-official", "skglm", "statsmodels")
     versions = ", ".join(f"{name} {installed(name)}" for name in packages)
     processor = model[1] if model else platform.processor()
     return f"{processor}, {len(os.sched_getaffinity(0))} cores; Python {platform.python_version()}, {versions}"

@@ -21,6 +21,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
+from scipy import sparse
+from sparse_problems import one_hot
 from timing import REST
 
 
@@ -41,11 +44,11 @@ class Worker:
         self.folder, self.threads, self.environment = folder, threads, environment or {}
         self.process = None
 
-    def fit(self, peer, C, tol, *, limit, as_float64=False):
+    def fit(self, peer, C, tol, *, limit, as_float64=False, intercept=True):
         """Return the outcome of one fit; the process is ended when the fit takes more than ``limit`` seconds."""
         if self.process is None:
             self._start()
-        self.pipe.send((peer, C, tol, as_float64))
+        self.pipe.send((peer, C, tol, as_float64, intercept))
         try:
             self.pipe.recv()  # the package is imported
             if self.pipe.poll(limit):
@@ -95,36 +98,55 @@ def bound_to(n_cores):
 
 
 def save(folder, X, y):
-    """Save a problem where workers find it."""
-    np.save(Path(folder) / "X.npy", X)
-    np.save(Path(folder) / "y.npy", y)
+    """Save a problem where workers find it: a frame with the one-hot columns that it stands for."""
+    folder = Path(folder)
+    if isinstance(X, pd.DataFrame):
+        X.to_pickle(folder / "frame.pickle")
+        X = one_hot(X)
+    if sparse.issparse(X):
+        sparse.save_npz(folder / "X.npz", X, compressed=False)
+    else:
+        np.save(folder / "X.npy", X)
+    np.save(folder / "y.npy", y)
 
 
-def load(peer):
-    """Return the function that fits a peer; where it cannot be imported, one that says so."""
+def load_rows(folder):
+    """Return the frame of a saved problem, None where it has none, then its X and y."""
+    frame = pd.read_pickle(folder / "frame.pickle") if (folder / "frame.pickle").exists() else None
+    is_sparse = (folder / "X.npz").exists()
+    return (
+        frame,
+        sparse.load_npz(folder / "X.npz") if is_sparse else np.load(folder / "X.npy"),
+        np.load(folder / "y.npy"),
+    )
+
+
+def load(peer, frame, X):
+    """Return the function that fits a peer, one that says so where it cannot be imported, and what X is to it."""
     try:
-        return importlib.import_module(f"peers.{peer}").fit
+        module = importlib.import_module(f"peers.{peer}")
     except ImportError as error:
         missing = error
 
-    def fail(*arguments):
-        raise missing
+        def fail(*arguments):
+            raise missing
 
-    return fail
+        return fail, X
+    return module.fit, module.prepare(frame) if frame is not None and hasattr(module, "prepare") else X
 
 
-def run(fit, X, y, C, tol, threads, as_float64):
+def run(fit, X, y, C, tol, threads, as_float64, intercept):
     """Fit one peer; an error is an outcome too."""
     before = reset_peak()
     time.sleep(REST)
     start = time.perf_counter()
     try:
-        coefficients, intercept = fit(X.astype(np.float64) if as_float64 else X, y, C, tol, threads)
+        coefficients, b = fit(X.astype(np.float64) if as_float64 else X, y, C, tol, threads, intercept)
     except Exception as error:  # whatever a peer raises is its outcome
         text = str(error).splitlines()
         return Outcome(time.perf_counter() - start, failure=f"{type(error).__name__}: {text[0] if text else ''}")
     seconds = time.perf_counter() - start
-    return Outcome(seconds, peak() - before, np.array(coefficients, np.float64), float(intercept))
+    return Outcome(seconds, peak() - before, np.array(coefficients, np.float64), float(b))
 
 
 def reset_peak():
@@ -147,17 +169,17 @@ def peak():
 def serve(pipe, folder, threads):
     """Load the problem, then answer requests for fits until the handle is gone."""
     warnings.simplefilter("ignore")
-    X, y = np.load(folder / "X.npy"), np.load(folder / "y.npy")
+    frame, X, y = load_rows(folder)
     pipe.send(X.shape)
     while True:
         try:
-            peer, C, tol, as_float64 = pipe.recv()
+            peer, C, tol, as_float64, intercept = pipe.recv()
         except EOFError:
             return
-        fit = load(peer)
+        fit, rows = load(peer, frame, X)
         gc.freeze()  # what has been imported is no garbage, and searching it takes long
         pipe.send(peer)
-        pipe.send(run(fit, X, y, C, tol, threads, as_float64))
+        pipe.send(run(fit, rows, y, C, tol, threads, as_float64, intercept))
 
 
 if __name__ == "__main__":
