@@ -8,6 +8,8 @@ import numpy as np
 
 from logreg.sums import Array
 
+LONG = 100_000  # columns from which on steps are remembered in float32: they decide how many passes, not where it ends
+
 
 class LimitedMemory:
     """The last steps s of K models, the changes y of their gradients, and ``P^-1 y``.
@@ -56,8 +58,9 @@ class LimitedMemory:
 
     def _make_room(self, n_columns: int, n_models: int) -> None:
         m = self.size
-        self.vectors = np.empty((n_models, m, 2, n_columns))  # a step, and P^-1 times the change along it
-        self.changes = np.empty((n_models, m, n_columns))
+        dtype = np.float32 if n_columns > LONG else np.float64
+        self.vectors = np.empty((n_models, m, 2, n_columns), dtype)  # a step, and P^-1 times the change along it
+        self.changes = np.empty((n_models, m, n_columns), dtype)
         self.products = np.zeros((n_models, m, m))  # of step i with change j
         self.solved_products = np.zeros((n_models, m, m))  # of change i with P^-1 times change j
         self.inverses = np.zeros((n_models, m))
@@ -86,12 +89,12 @@ class LimitedMemory:
             left = self.damping * left + (second * self.products[:, :used, i]).sum(axis=1)
             second[:, i] = first[:, i] - self.inverses[:, i] * left
         weights = np.stack([second, -np.reshape(self.damping, (-1, 1)) * first], axis=-1).reshape(K, 1, 2 * used)
-        direction: Array = -(weights @ vectors)[:, 0].T
-        direction -= self.damping * solved
-        return direction
+        remembered: Array = (weights.astype(vectors.dtype, copy=False) @ vectors)[:, 0].T
+        return -self.damping * solved - remembered
 
 
 def products(vectors: Array, with_these: Array) -> Array:
     """Return the products of vectors (K, m, d + 1) with one of each model, (d + 1, K): shape (K, m)."""
-    found: Array = (vectors @ with_these.T[:, :, None])[:, :, 0]
+    these = with_these.T[:, :, None].astype(vectors.dtype, copy=False)
+    found: Array = (vectors @ these)[:, :, 0]
     return found

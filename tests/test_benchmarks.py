@@ -6,7 +6,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
@@ -23,7 +25,10 @@ def suite():
         import problems
         import report
         import scoring
-    return SimpleNamespace(**{m.__name__: m for m in (compare, measure, peers, problems, report, scoring)})
+        import sparse_problems
+        import worker
+    modules = (compare, measure, peers, problems, report, scoring, sparse_problems, worker)
+    return SimpleNamespace(**{module.__name__: module for module in modules})
 
 
 # The scoring
@@ -258,3 +263,62 @@ def test_base_and_head_change_places(suite):
     called = []
     suite.compare.in_turns(called.append, 2)
     assert called == ["head", "base", "base", "head"]
+
+
+# Text, one-hot and category columns
+
+
+def test_text_has_words_by_zipfs_law_and_rows_of_length_one(suite):
+    X, y = suite.sparse_problems.simulated_text(2_000, 500, 30, seed=1)[:2]
+    assert X.has_canonical_format
+    assert X.indices.dtype == np.int32
+    np.testing.assert_allclose(X.power(2).sum(axis=1), 1.0, rtol=1e-12)
+    counts = np.bincount(X.indices, minlength=500)
+    assert counts[:10].min() > 5 * counts[-100:].mean()
+    assert 0.3 < y.mean() < 0.7
+    again = suite.sparse_problems.simulated_text(2_000, 500, 30, seed=1)
+    assert (X != again.X).nnz == 0
+    np.testing.assert_array_equal(y, again.y)
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("most", [0, 10_000], ids=["conjugate gradients", "matrix"])
+def test_minimum_over_sparse_columns_is_that_of_newton_cholesky(suite, intercept, most, monkeypatch):
+    monkeypatch.setattr(suite.scoring, "MATRIX_COLUMNS", most)
+    problem = suite.sparse_problems.simulated_text(2_000, 300, 20, seed=2)
+    found = suite.scoring.optimum(problem.X, problem.y, 1.0, intercept)
+    assert found.error < suite.scoring.REQUIRED / 100
+    peer = LogisticRegression(solver="newton-cholesky", tol=1e-10, fit_intercept=intercept).fit(problem.X, problem.y)
+    gap = suite.scoring.gap(problem.X, problem.y, 1.0, peer.coef_[0], float(np.ravel(peer.intercept_)[0]), found)
+    assert abs(gap) < suite.scoring.REQUIRED / 100
+
+
+def make_frame():
+    return pd.DataFrame({"a": pd.Categorical(["x", "y", "x"]), "b": [1.5, 2.0, -1.0], "c": pd.Categorical([3, 1, 2])})
+
+
+def test_one_hot_columns_are_in_the_order_of_the_frame(suite):
+    found = suite.sparse_problems.one_hot(make_frame()).toarray()
+    np.testing.assert_array_equal(found, [[1, 0, 1.5, 0, 0, 1], [0, 1, 2, 1, 0, 0], [1, 0, -1, 0, 1, 0]])
+
+
+@pytest.mark.parametrize("make", [make_frame, lambda: sparse.eye_array(3, format="csr"), lambda: np.eye(3)])
+def test_workers_load_what_was_saved(suite, make, tmp_path):
+    X = make()
+    suite.worker.save(tmp_path, X, np.arange(3))
+    frame, loaded, y = suite.worker.load_rows(tmp_path)
+    np.testing.assert_array_equal(y, np.arange(3))
+    if isinstance(X, pd.DataFrame):
+        pd.testing.assert_frame_equal(frame, X)
+        X = suite.sparse_problems.one_hot(X)
+    else:
+        assert frame is None
+    assert (loaded != X).sum() == 0
+
+
+def test_problems_without_an_intercept_are_the_same_rows(suite):
+    make = suite.sparse_problems.no_intercept(lambda share: suite.sparse_problems.simulated_text(200, 50, 5, seed=3))
+    problem = make(1.0)
+    assert not problem.intercept
+    assert problem.note.endswith("no intercept")
+    assert suite.problems.PROBLEMS["tall"](0.001).intercept

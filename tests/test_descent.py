@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from setting import ALL, D, K
 
+from logreg import limited
 from logreg.descent import FAR, LEAST_PROMISE, Descent
 from logreg.objective import Point
 from logreg.preconditioner import Preconditioner
@@ -77,6 +78,20 @@ def test_memory_fulfils_the_secant_equation_of_the_last_step():
         descent.learn(before, here, ALL, Sums.zeros(5, K, "none"), None)
     step, change = here.B - before.B, here.gradient - before.gradient
     np.testing.assert_allclose(descent.direction(change), -step, rtol=1e-10, atol=1e-12)
+
+
+def test_long_steps_are_remembered_in_half_the_digits(monkeypatch):
+    found = []
+    for long in (10**9, 0):
+        monkeypatch.setattr(limited, "LONG", long)
+        H, point = quadratic(d=40)
+        descent = Descent(Plain(memory=5))
+        exact_steps(descent, H, point, 8)
+        assert descent.memory.vectors.dtype == (np.float64 if long else np.float32)
+        gradient = np.random.default_rng(0).standard_normal((40, K))
+        found.append(descent.direction(gradient))
+        assert found[-1].dtype == np.float64
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("seed", range(20))
