@@ -1,4 +1,4 @@
-"""The README's example prints what the README says."""
+"""The README's examples print what the README says."""
 
 import contextlib
 import io
@@ -10,15 +10,16 @@ import matplotlib.pyplot as plt
 README = (Path(__file__).parents[1] / "README.md").read_text()
 
 
-def test_the_first_example_runs_and_prints_its_output():
-    code = re.search(r"```python\n(.*?)```", README, re.DOTALL).group(1)
-    printed = re.search(r"```text\n(.*?)```", README, re.DOTALL).group(1)
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):
-        exec(compile(code, "README.md", "exec"), {})
+def test_the_examples_run_and_print_their_output():
+    examples = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", README, re.DOTALL)
+    assert len(examples) == README.count("```python") == 2
+    for code, printed in examples:
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            exec(compile(code, "README.md", "exec"), {})
+        assert said.getvalue() == printed
     assert len(plt.get_fignums()) == 1
     plt.close("all")
-    assert said.getvalue() == printed
 
 
 def test_every_file_that_the_readme_names_exists():
