@@ -102,7 +102,7 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     objective_ : float
         The minimum found, a mean a unit of weight.
     solver_ : str
-        The preconditioner used: "newton", "sampled-curvature", "diagonal" or "gradient-descent".
+        The preconditioner used: "newton", "sampled-curvature", "hot-block", "diagonal" or "gradient-descent".
     history_ : dict of ndarray
         "objective", "decrement", "step" and "accepted", a value a pass; ``pandas.DataFrame(history_)`` shows it.
 
@@ -118,7 +118,9 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     n rows and d columns cost ``4 n d`` flops a pass, and all rows are read 4 to 15 times for usual data. While
     ``2 n d**2`` is below 1e7 the method is Newton's. Larger data start on samples of the rows and take the curvature
     from some tens of thousands of rows, in float32: it decides how many passes a fit takes, not where it ends. Data of
-    3,000 columns and more take the curvature's diagonal with a limited memory of past steps (L-BFGS; Nocedal, 1980).
+    3,000 columns and more take the curvature's diagonal with a limited memory of past steps (L-BFGS; Nocedal, 1980)
+    and, where that takes long, a matrix of the 1,000 columns of most curvature. Sparse rows and category columns cost
+    ``4 n a`` flops a pass, for a stored numbers or codes a row.
     The gradient is always exact and from every row. See Nocedal and Wright, Numerical Optimization, 2006, chapters 3
     and 7; for curvature from samples, Byrd, Chin, Neveitt and Nocedal, SIAM J. Optim. 21, 2011.
 

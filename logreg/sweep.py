@@ -32,6 +32,7 @@ ROOT_VALUES = 500_000  # of the square root of a curvature at a time: they stay 
 COLUMN_ROWS = 32_768  # of a table by columns at a time: enough to pay for the calls, a column each
 MATRIX_ROWS = 4_096  # of it that become a matrix at a time
 LANES, MANY_LEVELS = 4, 4_096  # sums of a level, unless levels are so many that neighbours seldom share one
+ColumnSums = tuple[Array, Array, Array]  # gradient, diagonal and cross terms of each column, the last two may be empty
 INT, FLOAT = ctypes.POINTER(ctypes.c_int), ctypes.POINTER(ctypes.c_float)
 SSYRK = ctypes.CFUNCTYPE(
     None, *[ctypes.c_char_p] * 2, INT, INT, FLOAT, ctypes.c_void_p, INT, FLOAT, ctypes.c_void_p, INT
@@ -48,10 +49,8 @@ def block_sums(block: Block, W: Array, kind: CurvatureKind) -> Sums:
         gradient, diagonal, cross = by_column.T if kind == "diagonal" else (by_column[:, 0], *np.zeros((2, 0)))
     else:
         gradient, diagonal, cross = sums = np.zeros(d + 1), *np.zeros((2, d + 1 if kind == "diagonal" else 0))
-        if isinstance(block.X, Columns):
-            loss = column_sums(block, w, sums)
-        else:
-            loss = dense_rows(*dense_arrays_of(block), arrays_of(block), fixed(w), sums)
+        is_table = isinstance(block.X, Columns)
+        loss = column_sums(block, w, sums) if is_table else dense_sums(block, w, sums)
     weight = len(block.y) if block.weight is None else block.weight.sum()
     curvature = None
     if kind == "diagonal":
@@ -60,48 +59,60 @@ def block_sums(block: Block, W: Array, kind: CurvatureKind) -> Sums:
     return Sums(np.array([float(weight)]), np.array([loss]), gradient[:, None], curvature)
 
 
-def column_sums(block: Block, w: Array, sums: tuple[Array, Array, Array]) -> float:
+def dense_sums(block: Block, w: Array, sums: ColumnSums) -> float:
+    """Add rows of a dense array to ``sums`` and return their loss."""
+    loss: float = dense_rows(*dense_arrays_of(block), arrays_of(block), fixed(w), sums)
+    return loss
+
+
+def column_sums(block: Block, w: Array, sums: ColumnSums) -> float:
     """Add rows of a table by columns to ``sums = (gradient, diagonal, cross)`` and return their loss.
 
     Column by column, some thousand rows at a time, whose scores and terms stay in cache: a number or a code is read
     twice, and a level costs one gather and one scatter a row.
     """
-    gradient, diagonal, cross = sums
-    numbers, categories = block.X.numbers, block.X.categories
-    origins = [0.0 if block.origin is None else float(block.origin[column]) for _, column in numbers]
-    coefficients = [fixed(np.append(w[:-1], 0.0)[columns]) for _, columns in categories]
-    kept = (1, 2) if diagonal.size else (1,)  # rows of the terms that levels add up: residual and curvature
-    level_sums = [np.zeros((len(kept), LANES if c.size < MANY_LEVELS else 1, c.size)) for c in coefficients]
-    terms = np.empty((4, COLUMN_ROWS))
+    categories, origin = block.X.categories, np.zeros(len(w)) if block.origin is None else block.origin
+    level_w = [fixed(np.append(w[:-1], 0.0)[columns]) for _, columns in categories]
+    n_sums = 2 if sums[1].size else 1  # of a level: of the residuals, and of the curvatures
+    level_sums = [np.zeros((n_sums, LANES if c.size < MANY_LEVELS else 1, c.size)) for c in level_w]
+    buffer = np.empty((4, COLUMN_ROWS))
     loss = 0.0
     for part in parts_of(block, COLUMN_ROWS):
         X = part.X if part.subset is None else part.X[part.subset]
         scores = np.full(len(part.y), w[-1]) if part.offset is None else w[-1] + part.offset
-        for (values, column), origin in zip(X.numbers, origins, strict=True):
-            add_number_scores(fixed(values), origin, w[column], scores)
-        for (codes, _), level_coefficients in zip(X.categories, coefficients, strict=True):
-            add_level_scores(fixed(codes), level_coefficients, scores)
-        sigmoid_terms(scores, fixed(part.y), fixed(part.weight), terms, terms[3].view(np.int64))
-        found = terms[:, : len(part.y)]
-        loss += found[0].sum()
-        gradient[-1] += found[1].sum()
-        for (values, column), origin in zip(X.numbers, origins, strict=True):
-            part_sums = number_sums(fixed(values), origin, found)
-            for total, part_sum in zip(sums, part_sums, strict=True):
-                total[column : column + 1] += part_sum
-        for (codes, _), totals in zip(X.categories, level_sums, strict=True):
-            for total, row in zip(totals, kept, strict=True):
-                add_level_sums(fixed(codes), found[row], total)
-        if diagonal.size:
-            diagonal[-1] += found[2].sum()
-    for (_, columns), totals in zip(categories, level_sums, strict=True):
-        has_column = columns != NO_COLUMN
-        by_level = totals.sum(axis=1)[:, has_column]
-        gradient[columns[has_column]] += by_level[0]
-        if diagonal.size:  # of a column of 0 and 1 the cross term is the same
-            diagonal[columns[has_column]] += by_level[1]
-            cross[columns[has_column]] += by_level[1]
+        for values, column in X.numbers:
+            add_number_scores(fixed(values), origin[column], w[column], scores)
+        for (codes, _), coefficients in zip(X.categories, level_w, strict=True):
+            add_level_scores(fixed(codes), coefficients, scores)
+        sigmoid_terms(scores, fixed(part.y), fixed(part.weight), buffer, buffer[3].view(np.int64))
+        terms = buffer[:3, : len(part.y)]
+        loss += terms[0].sum()
+        add_terms(X, terms, origin, sums, level_sums)
+    for (_, columns), by_lane in zip(categories, level_sums, strict=True):
+        add_levels(columns, by_lane.sum(axis=1), sums)
     return loss
+
+
+def add_terms(X: Columns, terms: Array, origin: Array, sums: ColumnSums, level_sums: list[Array]) -> None:
+    """Add the terms of some rows, loss, residual and curvature, to the sums of numbers, levels and the intercept."""
+    gradient, diagonal, _ = sums
+    gradient[-1] += terms[1].sum()
+    if diagonal.size:
+        diagonal[-1] += terms[2].sum()
+    for values, column in X.numbers:
+        for total, found in zip(sums, number_sums(fixed(values), origin[column], terms), strict=True):
+            total[column : column + 1] += found  # of an empty total nothing
+    for (codes, _), totals in zip(X.categories, level_sums, strict=True):
+        for term, total in zip(terms[1:], totals, strict=False):
+            add_level_sums(fixed(codes), term, total)
+
+
+def add_levels(columns: np.ndarray, by_level: Array, sums: ColumnSums) -> None:
+    """Add the sums of levels to those of their columns: of a 0/1 column the cross term is the diagonal."""
+    has_column = columns != NO_COLUMN
+    for total, found in zip(sums, (by_level[0], by_level[-1], by_level[-1]), strict=True):
+        if total.size:
+            total[columns[has_column]] += found[has_column]
 
 
 def parts_of(block: Block, n_rows: int) -> Iterator[Block]:

@@ -9,12 +9,29 @@ from typing import Any, get_args
 import numpy as np
 from scipy import sparse
 
+from logreg.columns import Category, Columns, Numbers
 from logreg.rows.memory import COMPILED_FROM, MemoryRows
 from logreg.scale import Scale
 from logreg.sums import CurvatureKind
 
 N_COLUMNS = 10
-STORAGES: tuple[Callable[[np.ndarray], Any], ...] = (np.ascontiguousarray, np.asfortranarray, sparse.csr_matrix)
+
+
+def as_table(X: np.ndarray) -> Columns:
+    """Return a table by columns with numbers and codes of the usual types."""
+    n = len(X)
+    numbers = [Numbers(np.ascontiguousarray(X[:, 0]), 0), Numbers(np.ones(n, dtype=np.int64), 1)]
+    categories = [Category(np.zeros(n, dtype=kind), np.array([column, column])) for column, kind in enumerate(CODES, 2)]
+    return Columns(numbers, categories, X.shape)
+
+
+CODES = (np.int8, np.int16, np.int32)
+STORAGES: tuple[Callable[[np.ndarray], Any], ...] = (
+    np.ascontiguousarray,
+    np.asfortranarray,
+    sparse.csr_matrix,
+    as_table,
+)
 
 
 def warm_up() -> None:
@@ -22,8 +39,8 @@ def warm_up() -> None:
 
     Fits of a million numbers and more run compiled code, which the first of them on a machine compiles and the first
     in a process loads. Call this where the wait would disturb, for example when a service starts. It takes about 10
-    seconds with an empty cache and one second with a full one, and covers dense float64 and float32 of either order
-    and CSR matrices, on one thread and on several.
+    seconds with an empty cache and one second with a full one, and covers dense float64 and float32 of either order,
+    CSR matrices and category columns, on one thread and on several.
 
     The cache is the package's own ``__pycache__``; where that cannot be written to, the user's cache folder
     (``~/.cache/numba`` on Linux); or the folder that the environment variable ``NUMBA_CACHE_DIR`` names. Where none can
@@ -35,7 +52,7 @@ def warm_up() -> None:
     >>> import logreg
     >>> logreg.warm_up()
     """
-    y = np.zeros(COMPILED_FROM // N_COLUMNS, dtype=np.int8)
+    y = np.zeros(COMPILED_FROM // 5, dtype=np.int8)  # of a table, five numbers and codes a row
     w = np.zeros((N_COLUMNS + 1, 1))
     for store, dtype in product(STORAGES, (np.float64, np.float32)):
         X = store(np.ones((len(y), N_COLUMNS), dtype=dtype))
