@@ -170,13 +170,22 @@ def chosen_columns(frame: pd.DataFrame, categories: Any) -> set[int]:
 
 
 def position_of(column: Any, frame: pd.DataFrame) -> int:
-    """Return the position of a column that a user lists, by its name or, where it is not one, by its number."""
-    if column in frame.columns:
-        return int(np.flatnonzero(frame.columns == column)[0])
+    """Return the position of a column that a user lists."""
     names = column_names(frame)
+    for known in (list(frame.columns), names):
+        if column in known:
+            return known.index(column)
     near = difflib.get_close_matches(str(column), names, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else f"; its columns are {', '.join(map(repr, names[:8]))}."
     raise ValueError(f"categories lists {column!r}, which X does not have{hint}")
+
+
+def with_codes(frame: pd.DataFrame, chosen: set[int]) -> pd.DataFrame:
+    """Return a frame whose chosen columns are categorical, so that labels are looked at once."""
+    names, coded = column_names(frame), frame.copy(deep=False)
+    for position in chosen:
+        coded.isetitem(position, as_categorical(frame.iloc[:, position], names[position]))
+    return coded
 
 
 def is_category(series: pd.Series) -> bool:

@@ -84,9 +84,12 @@ def learn_columns(estimator: Any, X: Any, drop_first: bool) -> Any:
     are_numbers = isinstance(option, str) and (option == "error" or is_plain(X, 2))
     frame = None if are_numbers else categories.as_frame(X)
     chosen = set() if frame is None else categories.chosen_columns(frame, option)
+    if frame is None and not isinstance(option, str) and len(option):
+        raise ValueError(f"categories lists columns, but X is a {type(X).__name__}; pass a DataFrame that has them.")
     if frame is None or not chosen:
         return check_numbers(estimator, X, reset=True)
-    validate_data(estimator, frame, reset=True, skip_check_array=True)
+    check_names(estimator, frame, reset=True)
+    frame = categories.with_codes(frame, chosen)
     encoding = categories.Encoding.learn(frame, chosen, estimator.missing, drop_first)
     estimator._encoding, estimator.categories_ = encoding, encoding.by_name
     return encoding.encode(frame, estimator.unknown, estimator.missing)
@@ -102,8 +105,15 @@ def check_columns(estimator: Any, X: Any) -> Any:
         raise ValueError(
             f"X is a {type(X).__name__}, but the model was fitted to category columns; pass a DataFrame with them."
         )
-    validate_data(estimator, frame, reset=False, skip_check_array=True)
+    check_names(estimator, frame, reset=False)
     return estimator._encoding.encode(frame, estimator.unknown, estimator.missing)
+
+
+def check_names(estimator: Any, frame: pd.DataFrame, *, reset: bool) -> None:
+    """Check the names and the number of a frame's columns, and that it has rows."""
+    validate_data(estimator, frame, reset=reset, skip_check_array=True)
+    if not len(frame):
+        raise ValueError(f"Found array with 0 sample(s) (shape={frame.shape}) while a minimum of 1 is required.")
 
 
 def check_numbers(estimator: Any, X: Any, *, reset: bool) -> Any:

@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
@@ -395,6 +396,19 @@ def test_columns_that_are_neither_numbers_nor_labels_are_named(column, message):
     listed = ["city", "stage", "bad"] if "mixes" in message else "auto"
     with pytest.raises(ValueError, match=message):
         fitted(X.assign(bad=np.resize(np.array(column, dtype=object), N)), y, categories=listed)
+
+
+def test_columns_cannot_be_listed_of_what_has_none():
+    with pytest.raises(ValueError, match=r"^categories lists columns, but X is a csr_array; pass a DataFrame"):
+        fitted(sparse.csr_array(np.eye(4)), [0, 1, 0, 1], categories=[0])
+
+
+def test_an_empty_frame_is_refused():
+    X, y = make_frame()
+    with pytest.raises(ValueError, match="0 sample"):
+        fitted(X[:0], y[:0])
+    with pytest.raises(ValueError, match="0 sample"):
+        fitted(X, y).predict_proba(X[:0])
 
 
 def test_dates_can_be_categories():
