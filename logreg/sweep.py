@@ -12,18 +12,9 @@ from typing import Any
 import numpy as np
 from numba.extending import get_cython_function_address
 
+from logreg.column_kernels import add_level_scores, add_level_sums, add_number_scores, number_sums
 from logreg.columns import NO_COLUMN, Columns
-from logreg.kernels import (
-    add_level_scores,
-    add_level_sums,
-    add_number_scores,
-    dense_rows,
-    number_sums,
-    paired_rows,
-    root_rows,
-    sigmoid_terms,
-    sparse_rows,
-)
+from logreg.kernels import dense_rows, paired_rows, root_rows, sigmoid_terms, sparse_rows
 from logreg.products import Block, is_sparse
 from logreg.scale import Scale
 from logreg.sums import Array, CurvatureKind, Sums

@@ -27,12 +27,12 @@ PEERS = {
     "zeros": Peer("zeros", "all coefficients 0: proves that the scoring rejects a bad answer"),
     "glum": Peer("glum irls-ls", most_columns=WIDEST),
     "sklearn_newton_cholesky": Peer("scikit-learn newton-cholesky", most_columns=WIDEST),
+    "sklearn_newton_cg": Peer("scikit-learn newton-cg"),
     "snapml": Peer("snapml dual", "works in float32 and penalises the intercept too, so its optimum is another one"),
     "liblinear_dual": Peer("LIBLINEAR -s 7", "penalises the intercept too, so its optimum is another one"),
     "sklearnex_lbfgs": Peer("scikit-learn-intelex lbfgs"),
     "logreg": Peer("logreg"),
     "sklearn_lbfgs": Peer("scikit-learn lbfgs"),
-    "sklearn_newton_cg": Peer("scikit-learn newton-cg"),
     "sklearn_liblinear": Peer("scikit-learn liblinear", "penalises the intercept too, so its optimum is another one"),
     "sklearnex_newton_cholesky": Peer(
         "scikit-learn-intelex newton-cholesky",
