@@ -1,4 +1,4 @@
-"""A place to stand for tests of preconditioners: rows, an objective on them, and a point."""
+"""What tests share: a place to stand for preconditioners, with rows, an objective on them and a point; equal sums."""
 
 import numpy as np
 
@@ -32,3 +32,12 @@ class Setting:
     def curvature(self, k):
         """Return model k's curvature, penalty included."""
         return self.objective.curvature(self.sums("full"), k) + np.diag(self.objective.penalty_curvature[k])
+
+
+def assert_sums_agree(ours, theirs, tolerance=1e-12):
+    for field in ("weight", "loss", "gradient", "curvature"):
+        our, their = getattr(ours, field), getattr(theirs, field)
+        if their is None:
+            assert our is None
+        else:
+            np.testing.assert_allclose(our, their, rtol=tolerance, atol=tolerance * np.abs(their).max())

@@ -7,6 +7,7 @@ import mpmath
 import numpy as np
 import pytest
 from scipy import sparse
+from setting import assert_sums_agree
 
 from logreg import kernels, sweep
 from logreg.products import Block, block_sums
@@ -79,15 +80,6 @@ def compiled_sums(block, w, kind, n_threads=1):
         return rows.sums(w, kind)
 
 
-def assert_agree(ours, theirs, tolerance=1e-12):
-    for field in ("weight", "loss", "gradient", "curvature"):
-        our, their = getattr(ours, field), getattr(theirs, field)
-        if their is None:
-            assert our is None
-        else:
-            np.testing.assert_allclose(our, their, rtol=tolerance, atol=tolerance * np.abs(their).max())
-
-
 @EVERY_STORAGE
 @EVERY_DTYPE
 @EVERY_KIND
@@ -99,7 +91,7 @@ def test_every_layout_and_option_gives_the_sums_of_matrix_products(store, dtype,
         block = block._replace(origin=None)  # sparse columns start from zero always
     w = np.random.default_rng(1).standard_normal((6, 1))
     expected = block_sums(block._replace(X=block.X.astype(np.float64)), w, kind)
-    assert_agree(compiled_sums(block._replace(X=store(block.X.astype(dtype))), w, kind), expected)
+    assert_sums_agree(compiled_sums(block._replace(X=store(block.X.astype(dtype))), w, kind), expected)
 
 
 @pytest.mark.parametrize("store", [np.ascontiguousarray, np.asfortranarray, sparse.csr_matrix], ids=["C", "F", "CSR"])
@@ -111,7 +103,7 @@ def test_every_shape_gives_the_sums_of_matrix_products(store, n, d, all_rows):
     w = np.random.default_rng(1).standard_normal((d + 1, 1)) / d**0.5
     stored = block._replace(X=store(block.X.astype(np.float64)))
     for threads in (1, 2, 3):  # of which some get no row where there are fewer rows than threads
-        assert_agree(compiled_sums(stored, w, "diagonal", threads), block_sums(stored, w, "diagonal"))
+        assert_sums_agree(compiled_sums(stored, w, "diagonal", threads), block_sums(stored, w, "diagonal"))
 
 
 @EVERY_STORAGE
@@ -123,7 +115,7 @@ def test_rows_outside_a_subset_are_not_read(store, kind, n_threads):
     X = np.full((600, 5), np.nan, dtype=np.float32)
     X[subset] = block.X
     w = np.random.default_rng(1).standard_normal((6, 1))
-    assert_agree(
+    assert_sums_agree(
         compiled_sums(block._replace(X=store(X), subset=subset), w, kind, n_threads), block_sums(block, w, kind)
     )
 
@@ -133,7 +125,7 @@ def test_no_columns_and_rows_without_entries_leave_the_intercept(store):
     for d in (0, 3):
         block = Block(store(np.zeros((300, d))), np.repeat([0, 1], 150).astype(np.int8))
         sums = compiled_sums(block, np.append(np.ones(d), 0.5)[:, None], "diagonal")
-        assert_agree(sums, block_sums(block, np.append(np.ones(d), 0.5)[:, None], "diagonal"))
+        assert_sums_agree(sums, block_sums(block, np.append(np.ones(d), 0.5)[:, None], "diagonal"))
         assert sums.gradient[-1, 0] == pytest.approx(300 / (1 + np.exp(-0.5)) - 150)
 
 
@@ -146,7 +138,7 @@ def test_scores_of_800_give_the_sums_of_matrix_products(store, kind):
     w = np.array([[1.0], [0.0], [0.0]])
     sums = compiled_sums(block, w, kind)
     assert sums.all_finite()
-    assert_agree(sums, block_sums(block, w, kind))
+    assert_sums_agree(sums, block_sums(block, w, kind))
 
 
 @EVERY_STORAGE

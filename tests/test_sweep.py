@@ -5,6 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 from scipy import sparse
+from setting import assert_sums_agree
 
 from logreg import sweep
 from logreg.columns import NO_COLUMN, Category, Columns, Numbers
@@ -69,15 +70,6 @@ def rows_of(block, n_threads=1):
     return rows
 
 
-def assert_agree(ours, theirs, tolerance=1e-12):
-    for field in ("weight", "loss", "gradient", "curvature"):
-        our, their = getattr(ours, field), getattr(theirs, field)
-        if their is None:
-            assert our is None
-        else:
-            np.testing.assert_allclose(our, their, rtol=tolerance, atol=tolerance * np.abs(their).max())
-
-
 def coefficients(n_models=1, d=9):
     return np.random.default_rng(2).standard_normal((d + 1, n_models))
 
@@ -89,7 +81,7 @@ def coefficients(n_models=1, d=9):
 def test_table_by_columns_gives_the_sums_of_its_matrix(kind, n_models, n_threads, left_out):
     block = without(make_block(500), left_out)
     with rows_of(block, n_threads) as rows:
-        assert_agree(
+        assert_sums_agree(
             rows.sums(coefficients(n_models), kind), block_sums(matrix_of(block), coefficients(n_models), kind)
         )
 
@@ -100,7 +92,7 @@ def test_every_kind_of_codes_and_numbers_gives_the_sums_of_the_matrix(codes, num
     block = make_block(300, codes=codes, numbers=numbers)
     for kind in ("diagonal", "full"):
         found = rows_of(block).sums(coefficients(), kind)
-        assert_agree(found, block_sums(matrix_of(block), coefficients(), kind))
+        assert_sums_agree(found, block_sums(matrix_of(block), coefficients(), kind))
 
 
 @pytest.mark.parametrize("n", [1, 2, 99, 100, 101, 250])
@@ -109,7 +101,9 @@ def test_sums_do_not_depend_on_where_a_table_is_cut(n, n_threads, monkeypatch):
     monkeypatch.setattr(sweep, "COLUMN_ROWS", 100)
     block = make_block(n)
     with rows_of(block, n_threads) as rows:
-        assert_agree(rows.sums(coefficients(), "diagonal"), block_sums(matrix_of(block), coefficients(), "diagonal"))
+        assert_sums_agree(
+            rows.sums(coefficients(), "diagonal"), block_sums(matrix_of(block), coefficients(), "diagonal")
+        )
 
 
 def test_a_thousand_levels_of_neighbours_that_share_them_are_added_up_right(monkeypatch):
@@ -118,9 +112,9 @@ def test_a_thousand_levels_of_neighbours_that_share_them_are_added_up_right(monk
     block = Block(table, (np.arange(7_000) % 3 == 0).astype(np.int8))
     w = coefficients(d=1_000)
     expected = block_sums(matrix_of(block), w, "diagonal")
-    assert_agree(rows_of(block).sums(w, "diagonal"), expected)
+    assert_sums_agree(rows_of(block).sums(w, "diagonal"), expected)
     monkeypatch.setattr(sweep, "MANY_LEVELS", 10)
-    assert_agree(rows_of(block).sums(w, "diagonal"), expected)
+    assert_sums_agree(rows_of(block).sums(w, "diagonal"), expected)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -184,6 +178,6 @@ def test_rows_of_more_stored_numbers_than_columns_are_no_danger():
         [], [Category(codes, np.array([NO_COLUMN, NO_COLUMN]))] * 40 + [Category(codes, np.array([0, -1]))], (50, 1)
     )
     block = Block(table, (np.arange(50) % 2).astype(np.int8))
-    assert_agree(
+    assert_sums_agree(
         rows_of(block).sums(coefficients(d=1), "full"), block_sums(matrix_of(block), coefficients(d=1), "full")
     )
