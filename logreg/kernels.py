@@ -299,3 +299,15 @@ def paired_rows(X: Any, rows: Any, w: Any, place: Any, total: Any) -> None:
             part = curvature * values[first]
             for second in range(first + 1):
                 total[places[first], places[second]] += part * values[second]
+
+
+@compiled
+def has_repeats(indices: Any, indptr: Any, width: int) -> bool:
+    """Tell whether some row of a CSR matrix, or column of a CSC one, stores two numbers for one place."""
+    seen_in = np.full(width, -1, dtype=np.int64)
+    for row in range(indptr.size - 1):
+        for entry in range(indptr[row], indptr[row + 1]):
+            if seen_in[indices[entry]] == row:
+                return True
+            seen_in[indices[entry]] = row
+    return False

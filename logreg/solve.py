@@ -72,10 +72,11 @@ def solve(
     total_weight = sums.weight
     before = anchor = objective.point(scale.coordinates(start), sums)
     accepted, length = np.ones(start.shape[1], dtype=bool), np.ones(start.shape[1])
+    turned = ~accepted
     step, direction = length, np.zeros_like(start)
     while True:
         descent.learn(before, anchor, accepted, sums, objective)
-        direction = np.where(accepted, descent.direction(anchor.gradient), direction)
+        direction = np.where(accepted | turned, descent.direction(anchor.gradient), direction)
         decrement = np.sqrt(total_weight) * descent.distance(anchor.gradient, direction)
         found = Pass(anchor.value, decrement, step, accepted)
         stopped = limits.on_pass is not None and limits.on_pass(scale.coefficients(anchor.B), found)
@@ -93,7 +94,9 @@ def solve(
         trial_B = anchor.B + length * direction
         sums = rows.sums(scale.coefficients(trial_B)[:, live], descent.wants).spread(live)
         trial = objective.point(trial_B, sums)
-        before, step = anchor, length
+        before, step, started = anchor, length, accepted
         accepted, length = judge(anchor, trial, direction, length, descent.preconditioner.exact)
         accepted &= live
+        turned = descent.turn(anchor, trial, started & ~accepted & live)
+        length = np.where(turned, 1.0, length)
         anchor = anchor.where(accepted, trial)

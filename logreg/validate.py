@@ -23,6 +23,7 @@ from logreg.products import is_sparse
 
 FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 NUMBERS = (*FLOATS, *map(np.dtype, ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")))
+COPIED_UP_TO = 500_000  # stored numbers of a sparse matrix whose rows are not sorted: beyond, it is used unsorted
 LARGEST = 1e300  # weights and offsets beyond it overflow in sums
 NUMBER_TYPES = re.compile(r"u?int\d|float|double|half|bool|decimal|null|sparse")  # as data frames call them
 
@@ -133,12 +134,21 @@ def check_numbers(estimator: Any, X: Any, *, reset: bool) -> Any:
         dtype=[*NUMBERS, np.bool_],
         ensure_all_finite=False,
     )
-    if is_sparse(X) and not X.has_canonical_format:
+    if is_sparse(X) and may_repeat(X):
         X = X.astype(X.dtype if X.dtype in FLOATS else np.float64)  # a copy, in which counts add up
         X.sum_duplicates()
     if X.dtype == np.bool_:
         return X._with_data(X.data.view(np.uint8), copy=False) if is_sparse(X) else X.view(np.uint8)
     return X
+
+
+def may_repeat(X: Any) -> bool:
+    """Tell whether a matrix may store two numbers for one place; where a copy is dear, whether it does."""
+    if X.has_canonical_format or X.has_sorted_indices or X.nnz < COPIED_UP_TO:
+        return not X.has_canonical_format
+    from logreg.kernels import has_repeats
+
+    return bool(has_repeats(X.indices, X.indptr, X.shape[1 if X.format == "csr" else 0]))
 
 
 def is_plain(values: Any, n_dimensions: int) -> bool:

@@ -5,7 +5,7 @@ import datetime
 import pickle
 import threading
 from decimal import Decimal
-from itertools import count
+from itertools import count, pairwise
 
 import numpy as np
 import pandas as pd
@@ -604,7 +604,9 @@ def test_every_sparse_format_gives_the_fit_of_the_dense_array(layout, kind):
 
 
 @pytest.mark.parametrize("layout", ["csr", "csc"])
-def test_unsorted_indices_and_duplicates_mean_their_sums_and_stay_as_they_are(layout):
+@pytest.mark.parametrize("copied_up_to", [0, 10**9])
+def test_unsorted_indices_and_duplicates_mean_their_sums_and_stay_as_they_are(layout, copied_up_to, monkeypatch):
+    monkeypatch.setattr(validate, "COPIED_UP_TO", copied_up_to)
     entries = SPARSE_X.tocoo()
     order = np.random.default_rng(3).permutation(2 * entries.nnz)
     rows, columns = np.tile(entries.row, 2)[order], np.tile(entries.col, 2)[order]
@@ -620,6 +622,22 @@ def test_unsorted_indices_and_duplicates_mean_their_sums_and_stay_as_they_are(la
     assert_allclose(clf.predict_proba(messy), expected.predict_proba(SPARSE_X), rtol=1e-9)
     for array, original in zip([messy.data, messy.indices, messy.indptr], before, strict=True):
         assert_array_equal(array, original)
+
+
+@pytest.mark.parametrize("layout", ["csr", "csc"])
+@pytest.mark.parametrize("copied_up_to", [0, 10**9])
+def test_unsorted_indices_are_used_as_they_are_where_a_copy_is_dear(layout, copied_up_to, monkeypatch):
+    monkeypatch.setattr(validate, "COPIED_UP_TO", copied_up_to)
+    stored = SPARSE_X.asformat(layout).copy()
+    for start, stop in pairwise(stored.indptr.tolist()):  # backwards
+        stored.indices[start:stop] = stored.indices[start:stop][::-1].copy()
+        stored.data[start:stop] = stored.data[start:stop][::-1].copy()
+    stored.has_sorted_indices = stored.has_canonical_format = False
+    stored = type(stored)((stored.data, stored.indices, stored.indptr), shape=stored.shape)
+    problem = validate.training_data(LogisticRegression(), stored, Y, None, None)
+    assert np.shares_memory(problem.X.data, stored.data) == (copied_up_to == 0)
+    expected = LogisticRegression(tol=1e-10).fit(SPARSE_X, Y)
+    assert_allclose(LogisticRegression(tol=1e-10).fit(stored, Y).coef_, expected.coef_, rtol=1e-9)
 
 
 def test_no_input_is_modified():

@@ -21,6 +21,7 @@ from logreg.threads import one_blas_thread
 
 RARE = 0.25  # share of a sample that a rarer class gets
 COMPILED_FROM = 1_000_000  # stored values; below, importing and loading compiled kernels costs more than it saves
+SPARSE_SHARE = 0.5  # of that number, for sparse rows and tables, whose products are slower
 THREADED_FROM = 400_000  # stored values; below, handing work to a thread takes longer than the work
 LARGE = 16_000_000  # stored values from which on each thread gets
 RANGES = 4  # ranges of rows, so that one that other work holds up is left with fewer
@@ -73,7 +74,9 @@ class MemoryRows(Rows):
         if whole is not None:
             self.is_sample, self.compiled, self.executor = True, whole.compiled, whole.executor
         else:
-            self.compiled = self.n_values >= COMPILED_FROM and not (is_sparse(X) and X.format == "csc")
+            is_dense = not (is_sparse(X) or isinstance(X, Columns))
+            pays_from = COMPILED_FROM if is_dense else SPARSE_SHARE * COMPILED_FROM
+            self.compiled = self.n_values >= pays_from and not (is_sparse(X) and X.format == "csc")
             if self.compiled and n_threads > 1:
                 self.executor = ThreadPoolExecutor(n_threads, thread_name_prefix="logreg")
         self.paired = self.compiled and (is_sparse(X) or isinstance(X, Columns))
