@@ -19,7 +19,7 @@ class Peer(NamedTuple):
     """It is not tried on more, because it holds a matrix of them."""
 
 
-WIDEST = 10_000
+WIDEST = 5_000
 
 # Those that are usually fast come first, because a fit is stopped some seconds after the time of the fastest so far;
 # glum before the others, because the first peer has the most time.
