@@ -77,7 +77,7 @@ class Descent:
         if poor.any() and self.preconditioner.renew(point, poor, objective, more_rows):
             self._forget()
 
-    def turn(self, anchor: Point, trial: Point, rejected: np.ndarray) -> np.ndarray:
+    def redirect(self, anchor: Point, trial: Point, rejected: np.ndarray) -> np.ndarray:
         """Let the memory learn from trials that were rejected; tell for which models it has a better direction now."""
         usable = rejected & np.isfinite(trial.value) & np.isfinite(trial.gradient).all(axis=0)
         if not self.memory.size or not usable.any():
