@@ -131,9 +131,13 @@ def placed(series: pd.Series, name: str, levels: Levels, unknown: str, missing: 
 
 def is_used(categorical: pd.Categorical) -> np.ndarray:
     """Tell of each category, and in the last place of missing cells, whether a row has it."""
+    codes = categorical.codes
     used = np.zeros(len(categorical.categories) + 1, dtype=bool)
-    for start in range(0, len(categorical), CODES_AT_ONCE):  # NumPy widens the codes that it is given
-        used[categorical.codes[start : start + CODES_AT_ONCE]] = True
+    used[-1] = codes.min(initial=0) < 0
+    for start in range(0, len(codes), CODES_AT_ONCE):  # NumPy widens the codes that it is given
+        if used[:-1].all():
+            break
+        used[codes[start : start + CODES_AT_ONCE]] = True
     return used
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import reduce
+from functools import cached_property, reduce
 from itertools import pairwise
 from operator import add, iadd
 from typing import Any, Self
@@ -190,11 +190,9 @@ class MemoryRows(Rows):
         is_rare = self.y[index] == rarer
         weight = np.ones(len(index))
         if is_rare.mean() < RARE:
-            rare = np.flatnonzero(self.y == rarer)
-            rare = rare if self.weight is None else rare[self.weight[rare] > 0]
-            common, n_rare = index[~is_rare], len(rare)
-            rare = rare[spread(n_rare, int(RARE * n_rows), random)]
-            index = np.sort(np.concatenate([common, rare]))
+            common, n_rare = index[~is_rare], len(self._rare)
+            rare = self._rare[spread(n_rare, int(RARE * n_rows), random)]
+            index = np.sort(np.concatenate([common, rare]), kind="stable")  # which merges two runs
             weight = np.where(self.y[index] == rarer, n_rare / len(rare), (n_counted - n_rare) / max(len(common), 1))
         if self.weight is not None:
             weight *= self.weight[index]
@@ -212,6 +210,12 @@ class MemoryRows(Rows):
             subset=subset,
             whole=self,
         )
+
+    @cached_property
+    def _rare(self) -> np.ndarray:
+        """The rows of the rarer class that count."""
+        rare = np.flatnonzero(self.y == (self.positive_fraction < 0.5)).astype(np.min_scalar_type(-self.n_rows))
+        return rare if self.weight is None else rare[self.weight[rare] > 0]
 
 
 def spread(n: int, n_drawn: int, random: np.random.Generator) -> np.ndarray:
