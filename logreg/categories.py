@@ -188,7 +188,8 @@ def with_codes(frame: pd.DataFrame, chosen: set[int]) -> pd.DataFrame:
     """Return a frame whose chosen columns are categorical, so that labels are looked at once."""
     names, coded = column_names(frame), frame.copy(deep=False)
     for position in chosen:
-        coded.isetitem(position, as_categorical(frame.iloc[:, position], names[position]))
+        if not isinstance(frame.dtypes.iloc[position], pd.CategoricalDtype):  # of which this would be a copy
+            coded.isetitem(position, as_categorical(frame.iloc[:, position], names[position]))
     return coded
 
 

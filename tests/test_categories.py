@@ -235,7 +235,7 @@ def test_an_array_of_labels_has_columns_x0_x1_and_so_on():
 def test_numbers_and_codes_are_read_where_they_are():
     X, y = make_frame()
     clf = fitted(X, y)
-    table = clf._encoding.encode(X, "error", "error")
+    table = clf._encoding.encode(categories.with_codes(X, {1, 2, 4}), "error", "error")
     assert np.shares_memory(table.numbers[0].values, X["dose"].to_numpy())
     assert np.shares_memory(table.numbers[1].values, X["count"].to_numpy())
     assert table.numbers[1].values.dtype == np.int8
