@@ -59,3 +59,15 @@ class Objective:
             unit**2 * np.maximum(diagonal - center * (2.0 * cross - center * total), 0.0),
             unit * unit[-1] * (cross - center * total),
         )
+
+    def means(self, sums: Sums) -> tuple[Array, Array]:
+        """Return the curvature-weighted means of the columns in coordinates, (K, d + 1), and total curvatures, (K, 1).
+
+        The intercept's own entry is 0; without an intercept these are the means that are left.
+        """
+        diagonal, cross = sums.diagonal()
+        total = diagonal[:, -1:]
+        mean = np.divide(cross, total, out=np.zeros_like(cross), where=total > 0) - self.scale.center
+        mean *= self.scale.unit
+        mean[:, -1] = 0.0
+        return mean, total / sums.weight[:, None]

@@ -109,9 +109,10 @@ class Identity(Preconditioner):
 
 
 class Diagonal(Preconditioner):
-    """The curvature's diagonal, with the intercept decoupled from the columns: for data too wide for a matrix.
+    """The curvature's diagonal, about the means of the columns: for data too wide for a matrix.
 
-    With curvature-weighted means h and their total s, ``d_w = A^-1 (g_w - h g_b)`` and ``d_b = g_b / s - h . d_w``.
+    With curvature-weighted means h, their total s and the diagonal A of the curvature about them, the intercept is
+    decoupled: ``d_w = A^-1 (g_w - h g_b)`` and ``d_b = g_b / s - h . d_w``. Without an intercept P is ``A + s h h'``.
     It is renewed early, then every tenth pass. 2 d numbers and flops a model.
     """
 
@@ -122,29 +123,35 @@ class Diagonal(Preconditioner):
 
     def __init__(self) -> None:
         self.n_learnt = 0
-        self.spread, self.mean = np.empty((0, 0)), np.empty((0, 0))
+        self.spread, self.mean, self.total = np.empty((3, 0, 0))
+        self.has_intercept = True
 
     def learn(self, point: Point, accepted: np.ndarray, sums: Sums, objective: Objective) -> bool:
         """Renew the diagonal when the pass brought one."""
         renewed = sums.curvature is not None
         if renewed:
-            diagonal, cross = objective.diagonal(sums)
-            total = diagonal[:, -1:]
-            mean = np.divide(cross, total, out=np.zeros_like(cross), where=total > 0)
-            mean[:, -1] = 0.0
-            spread = np.maximum(diagonal - total * mean**2, 1e-3 * diagonal) + objective.penalty_curvature
-            old = (self.spread, self.mean) if self.n_learnt else (spread, mean)
+            diagonal, _ = objective.diagonal(sums)
+            mean, total = objective.means(sums)
+            around = np.maximum(diagonal - total * mean**2, 1e-3 * diagonal)
+            new = (around + objective.penalty_curvature, mean, total)
+            old = (self.spread, self.mean, self.total) if self.n_learnt else new
             keep = accepted[:, None]
-            self.spread, self.mean = (np.where(keep, new, kept) for new, kept in zip((spread, mean), old, strict=True))
+            self.spread, self.mean, self.total = (np.where(keep, a, b) for a, b in zip(new, old, strict=True))
+            self.has_intercept = bool(objective.scale.unit[-1] > 0)
         self.n_learnt += 1
         self.wants = "diagonal" if self.n_learnt in (1, 3, 5) or self.n_learnt % 10 == 9 else "none"
         return False  # pairs stay useful: they hold what no diagonal does
 
     def apply(self, gradient: Array) -> Array:
-        """Return ``P^-1 g`` with the intercept decoupled."""
+        """Return ``P^-1 g``."""
         mean = self.mean.T
-        direction = self._divided(gradient - mean * gradient[-1])
-        direction[-1] -= (mean[:-1] * direction[:-1]).sum(axis=0)
+        if self.has_intercept:
+            direction = self._divided(gradient - mean * gradient[-1])
+            direction[-1] -= (mean[:-1] * direction[:-1]).sum(axis=0)
+            return direction
+        direction, pull = self._divided(gradient), self._divided(mean)  # Sherman and Morrison
+        total = self.total[:, 0]
+        direction -= pull * (total * (mean * direction).sum(axis=0) / (1.0 + total * (mean * pull).sum(axis=0)))
         return direction
 
     def _divided(self, centred: Array) -> Array:

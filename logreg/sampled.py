@@ -172,7 +172,10 @@ class HotBlock(Diagonal):
         W = objective.scale.coefficients(point.B)[:, chosen]
         ridge = ridge_of_sample(self.n_columns, self.n_sampled) if self.rows.is_sample else 0.0
         for k, H in zip(chosen.tolist(), self.rows.curvature(W, objective.scale, self.hot), strict=True):
-            cross, total = H[-1, :-1], H[-1, -1] or 1.0  # both 0 where there is no intercept
+            cross, total = H[-1, :-1], H[-1, -1] or 1.0
+            if not self.has_intercept:  # the sample does not tell
+                total = self.total[k, 0]
+                cross = total * self.mean[k, self.hot]
             penalty = objective.penalty_curvature[k, self.hot]
             block = calibrated(H[:-1, :-1] - np.outer(cross, cross / total), self.spread[k, self.hot] - penalty)
             np.einsum("jj->j", block)[:] += penalty

@@ -14,14 +14,15 @@ ALL = np.ones(K, dtype=bool)
 class Setting:
     """Rows, an objective on them with and without a penalty for K models, and a point with its sums."""
 
-    def __init__(self, seed=0, at=0.5):
+    def __init__(self, seed=0, at=0.5, intercept=True):
         random = np.random.default_rng(seed)
         X = random.standard_normal((N, D)) @ (np.eye(D) + 0.4) + [0.0, 2.0, 0.0, 0.0]
         self.rows = MemoryRows(X, random.integers(0, 2, N).astype(np.int8), random.random(N))
         null = self.rows.sums(np.zeros((D + 1, 1)), "diagonal")
         self.penalty = Ridge(np.array([0.0, 0.1, 1.0]))
-        self.objective = Objective(Scale.from_sums(null, np.zeros(1), True), self.penalty)
+        self.objective = Objective(Scale.from_sums(null, np.zeros(1), intercept), self.penalty)
         self.B = at * random.standard_normal((D + 1, K))
+        self.B[-1] *= intercept
 
     def sums(self, kind):
         return self.rows.sums(self.objective.scale.coefficients(self.B), kind)

@@ -54,6 +54,22 @@ def test_diagonal_is_the_inverse_of_a_matrix_that_ties_the_intercept_to_the_colu
         np.testing.assert_allclose(diagonal.apply(np.repeat((P @ x[:, k])[:, None], K, 1))[:, k], x[:, k], rtol=1e-9)
 
 
+def test_diagonal_without_an_intercept_is_the_inverse_of_a_matrix_about_the_means():
+    setting = Setting(at=1.5, intercept=False)
+    diagonal = Diagonal()
+    diagonal.learn(setting.point(), ALL, setting.sums("diagonal"), setting.objective)
+    x = np.random.default_rng(3).standard_normal((D + 1, K))
+    x[-1] = 0.0
+    full, scale = setting.sums("full"), setting.objective.scale
+    for k in range(K):
+        mean = scale.unit[:-1] * full.curvature[k, -1, :-1] / full.curvature[k, -1, -1]
+        s = full.curvature[k, -1, -1] / full.weight[k]
+        assert np.abs(mean).max() > 0.1
+        P = np.diag(np.diagonal(setting.curvature(k))[:-1] - s * mean**2) + s * np.outer(mean, mean)
+        g = np.append(P @ x[:-1, k], 0.0)
+        np.testing.assert_allclose(diagonal.apply(np.repeat(g[:, None], K, 1))[:, k], x[:, k], rtol=1e-9, atol=1e-12)
+
+
 def test_diagonal_is_newtons_where_columns_are_tied_to_the_intercept_alone():
     design = np.array(list(product([0.0, 1.0], repeat=D)))  # every combination once, so that no column tells of others
     rows = MemoryRows(design * [1.0, 20.0, 0.5, 3.0], (design[:, 0] + design[:, 2] > 0).astype(np.int8))

@@ -187,8 +187,9 @@ def hot_block(setting, n_columns, n_sampled=N):
     return block
 
 
-def test_block_of_all_columns_and_rows_is_newtons(tolerance):
-    setting = Setting()
+@pytest.mark.parametrize("intercept", [True, False])
+def test_block_of_all_columns_and_rows_is_newtons(tolerance, intercept):
+    setting = Setting(intercept=intercept)
     newton = FullCurvature(K)
     newton.learn(setting.point(), ALL, setting.sums("full"), setting.objective)
     gradient = setting.point().gradient
