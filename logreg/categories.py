@@ -134,6 +134,7 @@ def is_used(categorical: pd.Categorical) -> np.ndarray:
     codes = categorical.codes
     used = np.zeros(len(categorical.categories) + 1, dtype=bool)
     used[-1] = codes.min(initial=0) < 0
+    used[codes[:: len(codes) // CODES_AT_ONCE + 1]] = True  # which may be all that there are, also of a sorted column
     for start in range(0, len(codes), CODES_AT_ONCE):  # NumPy widens the codes that it is given
         if used[:-1].all():
             break
