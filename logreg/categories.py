@@ -114,11 +114,14 @@ def placed(series: pd.Series, name: str, levels: Levels, unknown: str, missing: 
     """Return the codes of a column, and the place among the levels of each code and of missing cells, -1 for none."""
     categorical = as_categorical(series, name)
     refuse_other_kind(categorical.categories, levels.values, name)
-    used = is_used(categorical)
-    place = np.append(levels.values.get_indexer(categorical.categories), len(levels.values) if levels.missing else -1)
-    if used[-1] and missing == "error":
+    has_missing = categorical.codes.min(initial=0) < 0
+    if has_missing and missing == "error":
         raise missing_cell(categorical, name)
-    unseen = used & (place < 0)
+    place = np.append(levels.values.get_indexer(categorical.categories), len(levels.values) if levels.missing else -1)
+    unseen = place < 0
+    unseen[-1] &= has_missing
+    if unseen.any():
+        unseen &= is_used(categorical)
     if unseen.any() and unknown == "error":
         row = int(np.argmax(unseen[categorical.codes]))
         what = "a missing cell" if categorical.codes[row] < 0 else repr(categorical[row])

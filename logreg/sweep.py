@@ -20,7 +20,7 @@ from logreg.scale import Scale
 from logreg.sums import Array, CurvatureKind, Sums
 
 ROOT_VALUES = 500_000  # of the square root of a curvature at a time: they stay in cache
-COLUMN_ROWS = 32_768  # of a table by columns at a time: enough to pay for the calls, a column each
+COLUMN_ROWS = 65_536  # of a table by columns at a time: enough to pay for the calls, a column each
 MATRIX_ROWS = 4_096  # of it that become a matrix at a time
 LANES, MANY_LEVELS = 4, 4_096  # sums of a level, unless levels are so many that neighbours seldom share one
 ColumnSums = tuple[Array, Array, Array]  # gradient, diagonal and cross terms of each column, the last two may be empty
