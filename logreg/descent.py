@@ -77,16 +77,6 @@ class Descent:
         if poor.any() and self.preconditioner.renew(point, poor, objective, more_rows):
             self._forget()
 
-    def redirect(self, anchor: Point, trial: Point, rejected: np.ndarray) -> np.ndarray:
-        """Let the memory learn from trials that were rejected; tell for which models it has a better direction now."""
-        usable = rejected & np.isfinite(trial.value) & np.isfinite(trial.gradient).all(axis=0)
-        if not self.memory.size or not usable.any():
-            return np.zeros_like(rejected)
-        step = np.where(usable, trial.B - anchor.B, 0.0)
-        change = np.where(usable, trial.gradient - anchor.gradient, 0.0)
-        self.memory.remember(step, change, self.preconditioner.apply(change))
-        return usable
-
     def _forget(self) -> None:
         self.memory.forget()
         self.gradient = np.empty(0)

@@ -60,7 +60,7 @@ def solve(
     """Minimise the penalised mean loss of K models at once, from coefficients ``start`` of shape (d + 1, K).
 
     The coordinates are those of the curvature at the start, unless given. Each turn is one pass over all rows, at a
-    trial step; a rejected trial is just another turn, in a better direction where the memory learnt from it.
+    trial step; a rejected trial is just another turn.
     """
     sums = rows.sums(start, "full" if descent.wants == "full" else "diagonal")
     if not sums.all_finite():
@@ -72,11 +72,10 @@ def solve(
     total_weight = sums.weight
     before = anchor = objective.point(scale.coordinates(start), sums)
     accepted, length = np.ones(start.shape[1], dtype=bool), np.ones(start.shape[1])
-    redirected = ~accepted
     step, direction = length, np.zeros_like(start)
     while True:
         descent.learn(before, anchor, accepted, sums, objective)
-        direction = np.where(accepted | redirected, descent.direction(anchor.gradient), direction)
+        direction = np.where(accepted, descent.direction(anchor.gradient), direction)
         decrement = np.sqrt(total_weight) * descent.distance(anchor.gradient, direction)
         found = Pass(anchor.value, decrement, step, accepted)
         stopped = limits.on_pass is not None and limits.on_pass(scale.coefficients(anchor.B), found)
@@ -94,9 +93,7 @@ def solve(
         trial_B = anchor.B + length * direction
         sums = rows.sums(scale.coefficients(trial_B)[:, live], descent.wants).spread(live)
         trial = objective.point(trial_B, sums)
-        before, step, started = anchor, length, accepted
+        before, step = anchor, length
         accepted, length = judge(anchor, trial, direction, length, descent.preconditioner.exact)
         accepted &= live
-        redirected = descent.redirect(anchor, trial, started & ~accepted & live)
-        length = np.where(redirected, 1.0, length)
         anchor = anchor.where(accepted, trial)

@@ -94,40 +94,6 @@ def test_long_steps_are_remembered_in_half_the_digits(monkeypatch):
     np.testing.assert_allclose(found[1], found[0], rtol=1e-3, atol=1e-4)
 
 
-def too_long(memory, models=ALL):
-    """Return a descent whose steps are twenty times too long, where it stands, and what it learnt from the first."""
-    _, point = quadratic()
-    descent = Descent(Plain(memory=memory, P=0.05))
-    anchor = point(np.zeros((6, K)))
-    trial = point(anchor.B + descent.direction(anchor.gradient))
-    return descent, point, anchor, trial, descent.redirect(anchor, trial, models)
-
-
-def test_a_rejected_step_teaches_the_memory_where_to_go():
-    descent, point, anchor, trial, redirected = too_long(memory=3)
-    assert redirected.all()
-    np.testing.assert_allclose(descent.direction(trial.gradient - anchor.gradient), anchor.B - trial.B, rtol=1e-10)
-    went_to = point(anchor.B + descent.direction(anchor.gradient))
-    assert (trial.value > anchor.value).all()
-    assert (went_to.value < anchor.value).all()
-
-
-def test_only_models_that_were_rejected_change_direction():
-    models = np.array([False, True, False])
-    descent, _, anchor, _, redirected = too_long(memory=3, models=models)
-    np.testing.assert_array_equal(redirected, models)
-    straight = -anchor.gradient / 0.05
-    np.testing.assert_allclose(descent.direction(anchor.gradient)[:, ~models], straight[:, ~models], rtol=1e-12)
-
-
-def test_without_a_memory_or_from_numbers_that_are_none_there_is_nothing_to_learn():
-    assert not too_long(memory=0)[-1].any()
-    descent, _, anchor, trial, _ = too_long(memory=3, models=np.zeros(K, dtype=bool))
-    for broken in (trial._replace(value=np.full(K, np.inf)), trial._replace(gradient=np.full((6, K), np.nan))):
-        assert not descent.redirect(anchor, broken, ALL).any()
-    assert len(descent.memory) == 0
-
-
 @pytest.mark.parametrize("seed", range(20))
 def test_every_direction_descends_whatever_is_remembered(seed):
     random = np.random.default_rng(seed)
