@@ -3,6 +3,7 @@
 import _thread
 import datetime
 import pickle
+import signal
 import threading
 from decimal import Decimal
 from itertools import count, pairwise
@@ -363,8 +364,10 @@ def out_of_memory():
     ids=["out of memory", "Ctrl-C"],
 )
 def test_an_accident_in_a_thread_leaves_the_estimator_as_it_was_and_ends_all_threads(
-    many, monkeypatch, accident, error
+    many, monkeypatch, request, accident, error
 ):
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # which libraries that tests import may replace
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, handler))
     clf = LogisticRegression(n_jobs=2).fit(X, Y)
     before = pickle.dumps(vars(clf))
     original, blocks = MemoryRows.block_sums, count(1)  # a counter that no two threads read alike
