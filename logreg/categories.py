@@ -156,7 +156,7 @@ def missing_cell(categorical: pd.Categorical, name: str) -> ValueError:
 
 def refuse_other_kind(found: pd.Index, learnt: pd.Index, name: str) -> None:
     """Raise if labels are of another kind than those of the fit: numbers where text was."""
-    now, then = kind_of(found), kind_of(learnt)
+    now, then = kind_of_labels(found), kind_of_labels(learnt)
     if now != then and "nothing" not in (now, then):
         raise ValueError(
             f"Column {name!r} holds {now}, where the model was fitted to levels that are {then}; convert it first, for "
@@ -164,7 +164,7 @@ def refuse_other_kind(found: pd.Index, learnt: pd.Index, name: str) -> None:
         )
 
 
-def kind_of(values: Any) -> str:
+def kind_of_labels(values: Any) -> str:
     """Return what values are called in sentences: "text", "numbers", "bools", "dates" or pandas' own word."""
     inferred = pd.api.types.infer_dtype(values, skipna=True)
     return KINDS.get(inferred, inferred)
@@ -199,9 +199,14 @@ def with_codes(frame: pd.DataFrame, chosen: set[int]) -> pd.DataFrame:
 
 def is_category(series: pd.Series) -> bool:
     """Tell whether a column holds categories, text or bools."""
-    if isinstance(series.dtype, pd.CategoricalDtype) or str(series.dtype).startswith("dictionary"):
+    if isinstance(series.dtype, pd.CategoricalDtype) or is_dictionary(series):
         return True
-    return kind_of(series) in ("text", "bools") if not is_number_type(series) else False
+    return not is_number_type(series) and kind_of_labels(series) in ("text", "bools")
+
+
+def is_dictionary(series: pd.Series) -> bool:
+    """Tell whether a column is Arrow's kind of categories."""
+    return str(series.dtype).startswith("dictionary")
 
 
 def is_number_type(series: pd.Series) -> bool:
@@ -211,21 +216,23 @@ def is_number_type(series: pd.Series) -> bool:
 
 def as_categorical(series: pd.Series, name: str) -> pd.Categorical:
     """Return a column as levels and codes: categories in their own order, other labels sorted."""
-    if str(series.dtype).startswith("dictionary"):  # of Arrow
+    if is_dictionary(series):
         series = series.astype("category")
     if isinstance(series.dtype, pd.CategoricalDtype):
         return cast(pd.Categorical, series.array)
-    if series.dtype == object and kind_of(series) not in KINDS.values():
-        raise ValueError(f"Column {name!r} mixes kinds of labels ({kind_of(series)}); convert it with astype(str).")
+    if series.dtype == object and kind_of_labels(series) not in KINDS.values():
+        raise ValueError(
+            f"Column {name!r} mixes kinds of labels ({kind_of_labels(series)}); convert it with astype(str)."
+        )
     return pd.Categorical(series)
 
 
 def as_numbers(series: pd.Series, name: str) -> np.ndarray:
     """Return a column of numbers, without a copy where NumPy holds them one after the other."""
-    if not (is_number_type(series) or kind_of(series) in ("numbers", "bools", "nothing")):
+    if not (is_number_type(series) or kind_of_labels(series) in ("numbers", "bools", "nothing")):
         raise ValueError(
-            f"Column {name!r} holds {kind_of(series)} ({series.dtype}), not numbers; list it in categories, or convert "
-            "it."
+            f"Column {name!r} holds {kind_of_labels(series)} ({series.dtype}), not numbers; list it in categories, or "
+            "convert it."
         )
     if isinstance(series.dtype, np.dtype) and series.dtype.kind in "biuf" and series.dtype.itemsize <= 8:
         values = series.to_numpy()

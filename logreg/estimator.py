@@ -14,7 +14,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from logreg import parameters, validate
+from logreg import parameters, predictors, validate
 from logreg.loss import Array
 from logreg.penalty import Ridge
 from logreg.plan import fit as fit_rows
@@ -245,7 +245,7 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                     start=self._warm_coefficients(rows, fitted),
                 )
         except NonFiniteSumsError:
-            raise validate.explain_not_finite(problem.X, fitted._terms()) from None
+            raise predictors.explain_not_finite(problem.X, fitted._terms()) from None
         fitted.__dict__ |= attributes_of(rows.in_user_units(solution.coefficients), solution)
         context.call_on_fit_task_end(**told, reconstruction_attributes=fitted._fitted_state())
         warn_of(solution, redundancy, fitted._terms())  # where that is an error, the estimator stays as it was
@@ -311,11 +311,11 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def _predict(self, X: Any, offset: ArrayLike | None, formula: Formula, *shape: int) -> Array:
         check_is_fitted(self)
-        X = validate.check_columns(self, X)
+        X = predictors.check_columns(self, X)
         known = validate.row_numbers("offset", offset, X.shape[0])
         out = np.empty((X.shape[0], *shape))
         if not predict_rows(X, np.append(self.coef_, self.intercept_), known, formula, out):
-            raise validate.explain_not_finite(X, self._terms())
+            raise predictors.explain_not_finite(X, self._terms())
         return out
 
     def _fitted_state(self) -> dict[str, Any]:

@@ -50,20 +50,18 @@ class Objective:
         assert sums.curvature is not None
         return self.scale.curvature(sums.curvature[k] / sums.weight[k])
 
-    def diagonal(self, sums: Sums) -> tuple[Array, Array]:
-        """Return the diagonal and the intercept row of the same curvatures, each (K, d + 1)."""
+    def diagonal(self, sums: Sums) -> Array:
+        """Return the diagonal of the same curvatures, (K, d + 1)."""
         diagonal, cross = (part / sums.weight[:, None] for part in sums.diagonal())
-        center, unit = self.scale.center, self.scale.unit
-        total = diagonal[:, -1:]
-        return (
-            unit**2 * np.maximum(diagonal - center * (2.0 * cross - center * total), 0.0),
-            unit * unit[-1] * (cross - center * total),
-        )
+        center, total = self.scale.center, diagonal[:, -1:]
+        found: Array = self.scale.unit**2 * np.maximum(diagonal - center * (2.0 * cross - center * total), 0.0)
+        return found
 
     def means(self, sums: Sums) -> tuple[Array, Array]:
         """Return the curvature-weighted means of the columns in coordinates, (K, d + 1), and total curvatures, (K, 1).
 
-        The intercept's own entry is 0; without an intercept these are the means that are left.
+        The product of the two is the intercept's row of the curvature, but for its own entry, which is 0 here. Without
+        an intercept there is no such row, but the columns have means all the same.
         """
         diagonal, cross = sums.diagonal()
         total = diagonal[:, -1:]

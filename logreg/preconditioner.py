@@ -130,7 +130,7 @@ class Diagonal(Preconditioner):
         """Renew the diagonal when the pass brought one."""
         renewed = sums.curvature is not None
         if renewed:
-            diagonal, _ = objective.diagonal(sums)
+            diagonal = objective.diagonal(sums)
             mean, total = objective.means(sums)
             around = np.maximum(diagonal - total * mean**2, 1e-3 * diagonal)
             new = (around + objective.penalty_curvature, mean, total)

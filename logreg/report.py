@@ -11,10 +11,10 @@ from sklearn.callback import CallbackContext
 from sklearn.exceptions import ConvergenceWarning
 
 from logreg.loss import Array
+from logreg.predictors import column_names
 from logreg.rank import Redundancy
 from logreg.solve import Solution
 from logreg.stop import Pass, Status
-from logreg.validate import column_names
 
 STACK = 4  # frames between the warning and the line of the user that calls fit
 

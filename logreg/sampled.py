@@ -66,8 +66,7 @@ class SampledCurvature(FullCurvature):
         if sums.curvature is None or not accepted.any():
             return False
         self.wants = "none"
-        exact, _ = objective.diagonal(sums)
-        self._take(point, accepted, objective, exact)
+        self._take(point, accepted, objective, objective.diagonal(sums))
         return True
 
     def renew(self, point: Point, models: np.ndarray, objective: Objective, more_rows: bool) -> bool:

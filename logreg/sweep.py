@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numba.extending import get_cython_function_address
 
-from logreg.column_kernels import add_level_scores, add_level_sums, add_number_scores, number_sums
 from logreg.columns import NO_COLUMN, Columns
-from logreg.kernels import dense_rows, paired_rows, root_rows, sigmoid_terms, sparse_rows
+from logreg.kernels import dense_rows, root_rows, sigmoid_terms, sparse_rows
 from logreg.products import Block, is_sparse
 from logreg.scale import Scale
+from logreg.sparse_kernels import add_level_scores, add_level_sums, add_number_scores, number_sums, paired_rows
 from logreg.sums import Array, CurvatureKind, Sums
 
 ROOT_VALUES = 500_000  # of the square root of a curvature at a time: they stay in cache

@@ -91,7 +91,7 @@ def test_curvature_of_a_column_that_the_sample_does_not_show_waits_for_the_next_
     assert sampled.learn(point, ALL, sums, objective)
     old = sampled.apply(point.gradient)
     for k in range(K):
-        P, exact = matrix(sampled, k), objective.diagonal(sums)[0][k] + objective.penalty_curvature[k]
+        P, exact = matrix(sampled, k), objective.diagonal(sums)[k] + objective.penalty_curvature[k]
         assert np.abs(P[0, 1:]).max() < tolerance
         assert P[0, 0] == pytest.approx(exact[0], rel=2e-3)  # a ridge of 1.5e-3
     assert not sampled.renew(point, ALL, objective, more_rows=False)

@@ -16,7 +16,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning, DataConversionWarning, NotFittedError
 
-from logreg import LogisticRegression, validate
+from logreg import LogisticRegression, predictors, validate
 from logreg.rows import MemoryRows, memory
 
 N, D = 60, 3
@@ -609,7 +609,7 @@ def test_every_sparse_format_gives_the_fit_of_the_dense_array(layout, kind):
 @pytest.mark.parametrize("layout", ["csr", "csc"])
 @pytest.mark.parametrize("copied_up_to", [0, 10**9])
 def test_unsorted_indices_and_duplicates_mean_their_sums_and_stay_as_they_are(layout, copied_up_to, monkeypatch):
-    monkeypatch.setattr(validate, "COPIED_UP_TO", copied_up_to)
+    monkeypatch.setattr(predictors, "COPIED_UP_TO", copied_up_to)
     entries = SPARSE_X.tocoo()
     order = np.random.default_rng(3).permutation(2 * entries.nnz)
     rows, columns = np.tile(entries.row, 2)[order], np.tile(entries.col, 2)[order]
@@ -630,7 +630,7 @@ def test_unsorted_indices_and_duplicates_mean_their_sums_and_stay_as_they_are(la
 @pytest.mark.parametrize("layout", ["csr", "csc"])
 @pytest.mark.parametrize("copied_up_to", [0, 10**9])
 def test_unsorted_indices_are_used_as_they_are_where_a_copy_is_dear(layout, copied_up_to, monkeypatch):
-    monkeypatch.setattr(validate, "COPIED_UP_TO", copied_up_to)
+    monkeypatch.setattr(predictors, "COPIED_UP_TO", copied_up_to)
     stored = SPARSE_X.asformat(layout).copy()
     for start, stop in pairwise(stored.indptr.tolist()):  # backwards
         stored.indices[start:stop] = stored.indices[start:stop][::-1].copy()

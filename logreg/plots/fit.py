@@ -10,7 +10,7 @@ from scipy.stats import binomtest
 from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted
 
 from logreg.plots.axes import new_axes
-from logreg.validate import column_names
+from logreg.predictors import column_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,4 +1,4 @@
-"""Rows in memory: dense arrays of either order and CSR or CSC matrices."""
+"""Rows in memory: dense arrays of either order, CSR or CSC matrices, tables by columns."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ FAR_FROM_ZERO = 1_000.0  # |mean| / sd from which a column is read relative to o
 
 
 class MemoryRows(Rows):
-    """Rows of a NumPy array or a SciPy CSR/CSC matrix; nothing of the size of X is ever copied.
+    """Rows of a NumPy array, a SciPy CSR/CSC matrix or a table by columns; nothing of the size of X is ever copied.
 
     Parameters
     ----------
-    X : ndarray or CSR/CSC matrix of shape (n, d)
-        float32 or float64, either order.
+    X : ndarray, CSR/CSC matrix or Columns of shape (n, d)
+        Of any type of numbers up to 64 bits, either order.
     y : ndarray of shape (n,)
         0 and 1, int8.
     weight, offset : ndarray of shape (n,) or None
