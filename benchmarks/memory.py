@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 from measure import size_of
 from problems import simulated
 from sparse_problems import flights_codes, simulated_text
@@ -17,15 +18,20 @@ from worker import peak, reset_peak
 
 BYTES = 400_000_000
 COLUMNS = 100
-CASES = ["float64, C order", "float64, F order", "float32, C order", "float32, F order", "CSR", "category columns"]
+COPIES = 10  # of the flights, to the same size
+CODES = "category columns"
+FEW_CODES = f"{CODES}, a tenth of the size"
+CASES = ["float64, C order", "float64, F order", "float32, C order", "float32, F order", "CSR", CODES, FEW_CODES]
 
 
 def made(case, share):
     """Return X and y of a case."""
     if case == "CSR":
         problem = simulated_text(int(500_000 * share), 40_000, 75, seed=7)
-    elif case == "category columns":
+    elif CODES in case:
         problem = flights_codes(share)
+        if case == CODES:
+            return pd.concat([problem.X] * COPIES, ignore_index=True), np.tile(problem.y, COPIES)
     else:
         dtype, order, _ = case.replace(",", "").split()
         rows = int(share * BYTES) // (COLUMNS * np.dtype(dtype).itemsize)
@@ -57,7 +63,7 @@ def main():
     rows = []
     for case in CASES:
         command = [sys.executable, __file__, "--case", case] + ["--quick"] * ("--quick" in sys.argv)
-        found = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=case != "category columns")
+        found = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=CODES not in case)
         rows += [json.loads(found.stdout)] if found.stdout else []
     print(json.dumps(rows))
 

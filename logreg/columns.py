@@ -50,6 +50,8 @@ class Columns:
         return len(self.numbers) + len(self.categories)
 
     def __getitem__(self, rows: slice | np.ndarray) -> Columns:
+        if not isinstance(rows, slice):
+            rows = rows.astype(np.intp, copy=False)  # once, or NumPy does it for each column
         numbers = [Numbers(values[rows], column) for values, column in self.numbers]
         categories = [Category(codes[rows], columns) for codes, columns in self.categories]
         n = len(range(*rows.indices(self.shape[0]))) if isinstance(rows, slice) else len(rows)

@@ -166,7 +166,7 @@ def add_lower_square(A: np.ndarray, total: np.ndarray) -> None:
 
 def arrays_of(block: Block) -> tuple[np.ndarray, ...]:
     """Return y, weight, offset and subset as the kernels take them."""
-    subset = np.empty(0, dtype=np.int64) if block.subset is None else block.subset
+    subset = np.empty(0, dtype=np.int32) if block.subset is None else block.subset
     return fixed(block.y), fixed(block.weight), fixed(block.offset), fixed(subset)
 
 

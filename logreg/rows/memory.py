@@ -19,9 +19,11 @@ from logreg.scale import Scale
 from logreg.sums import Array, CurvatureKind, Sums
 from logreg.threads import one_blas_thread
 
-RARE = 0.25  # share of a sample that a rarer class gets
+RARE = 0.125  # share of a sample from which down a class is rare,
+RARE_GETS = 0.25  # and what it then gets
 COMPILED_FROM = 1_000_000  # stored values; below, importing and loading compiled kernels costs more than it saves
 SPARSE_SHARE = 0.5  # of that number, for sparse rows and tables, whose products are slower
+PIECE = 100_000  # rows that are drawn at a time, so that their floats are few
 THREADED_FROM = 400_000  # stored values; below, handing work to a thread takes longer than the work
 LARGE = 16_000_000  # stored values from which on each thread gets
 RANGES = 4  # ranges of rows, so that one that other work holds up is left with fewer
@@ -65,7 +67,8 @@ class MemoryRows(Rows):
         subset: np.ndarray | None = None,
         whole: MemoryRows | None = None,
     ) -> None:
-        self.X, self.y, self.weight, self.offset, self.subset = X, y, weight, offset, subset
+        self.X, self.y, self.weight, self.offset = X, y, weight, offset
+        self.subset = None if subset is None else subset.astype(row_numbers(X.shape[0]), copy=False)
         self.n_rows, self.n_columns = len(y), X.shape[1]
         self.n_values = int(values_a_row(X) * self.n_rows)
         self.origin = far_origin(X) if isinstance(origin, str) else origin
@@ -88,8 +91,8 @@ class MemoryRows(Rows):
             self.total_weight, self.positive_fraction, self.smallest_weight = float(len(y)), float(y.mean()), 1.0
         else:
             self.total_weight = float(weight.sum())
-            self.positive_fraction = float(weight @ y / self.total_weight)
-            self.smallest_weight = float(weight[weight > 0].min())
+            self.positive_fraction = float(np.einsum("i,i->", weight, y) / self.total_weight)
+            self.smallest_weight = float(weight.min(where=weight > 0, initial=np.inf))
 
     def __enter__(self) -> Self:
         """Keep linear algebra to the threads that share the rows."""
@@ -178,25 +181,11 @@ class MemoryRows(Rows):
     def sample(self, n_rows: int, seed: int) -> MemoryRows:
         """Draw one row from each of ``n_rows`` equal stretches of the rows that count, without copying X.
 
-        Where one class is rarer than a quarter, a quarter is drawn from it, as far as it goes.
+        Where one class is rarer than an eighth, a quarter is drawn from it, as far as it goes.
         """
         if n_rows >= self.n_rows:
             return self
-        random = np.random.default_rng(seed)
-        counted = None if self.weight is None or self.weight.all() else np.flatnonzero(self.weight)
-        n_counted = self.n_rows if counted is None else len(counted)
-        index = spread(n_counted, n_rows, random) if counted is None else counted[spread(n_counted, n_rows, random)]
-        rarer = self.positive_fraction < 0.5
-        is_rare = self.y[index] == rarer
-        weight = np.ones(len(index))
-        if is_rare.mean() < RARE:
-            common, n_rare = index[~is_rare], len(self._rare)
-            rare = self._rare[spread(n_rare, int(RARE * n_rows), random)]
-            index = np.sort(np.concatenate([common, rare]), kind="stable")  # which merges two runs
-            weight = np.where(self.y[index] == rarer, n_rare / len(rare), (n_counted - n_rare) / max(len(common), 1))
-        if self.weight is not None:
-            weight *= self.weight[index]
-        weight *= len(index) / weight.sum()
+        index, weight = self._drawn(n_rows, np.random.default_rng(seed))
         X, subset = self.X, index if self.subset is None else self.subset[index]
         if is_sparse(X) and X.format == "csc":  # rows of which are costly to pick again and again
             X, subset = X[subset].tocsr(), None
@@ -211,21 +200,47 @@ class MemoryRows(Rows):
             whole=self,
         )
 
+    def _drawn(self, n_rows: int, random: np.random.Generator) -> tuple[np.ndarray, Array | None]:
+        """Return the numbers of drawn rows, ascending, and their weights, None for 1."""
+        counted = None if self.weight is None or self.weight.all() else np.flatnonzero(self.weight)
+        n_counted = self.n_rows if counted is None else len(counted)
+        index = spread(n_counted, n_rows, random)
+        if counted is not None:
+            index = counted[index].astype(index.dtype)
+        weight = None
+        rarer = self.positive_fraction < 0.5
+        is_rare = self.y[index] == rarer
+        if is_rare.mean() < RARE:
+            n_rare, n_common = len(self._rare), max(len(index) - int(is_rare.sum()), 1)
+            rare = self._rare[spread(n_rare, int(RARE_GETS * n_rows), random)]
+            index = np.concatenate([index[~is_rare], rare])
+            index.sort(kind="stable")  # which merges two runs
+            weight = np.where(self.y[index] == rarer, n_rare / len(rare), (n_counted - n_rare) / n_common)
+        if self.weight is not None:
+            weight = self.weight[index] * (1.0 if weight is None else weight)
+        if weight is not None:
+            weight *= len(index) / weight.sum()
+        return index, weight
+
     @cached_property
     def _rare(self) -> np.ndarray:
         """The rows of the rarer class that count."""
-        rare = np.flatnonzero(self.y == (self.positive_fraction < 0.5)).astype(np.min_scalar_type(-self.n_rows))
+        rare = np.flatnonzero(self.y == (self.positive_fraction < 0.5)).astype(row_numbers(self.n_rows))
         return rare if self.weight is None else rare[self.weight[rare] > 0]
 
 
 def spread(n: int, n_drawn: int, random: np.random.Generator) -> np.ndarray:
     """Return one number at random from each of ``n_drawn`` equal stretches of 0 ... n - 1, all of them if n is less."""
-    if n_drawn >= n:
-        return np.arange(n)
-    drawn = random.random(n_drawn)
-    drawn += np.arange(n_drawn)
-    drawn *= n / n_drawn
-    return drawn.astype(np.int64)
+    drawn = np.arange(min(n_drawn, n), dtype=row_numbers(n))
+    if n_drawn < n:
+        for piece in np.array_split(drawn, 1 + n_drawn // PIECE):
+            piece[:] = (random.random(piece.size) + piece) * (n / n_drawn)
+    return drawn
+
+
+def row_numbers(n: int) -> type[np.signedinteger[Any]]:
+    """Return the type that numbers of n rows are kept in: half the memory, while they fit."""
+    return np.int32 if n <= np.iinfo(np.int32).max else np.int64
 
 
 def far_origin(X: Any) -> Array | None:
