@@ -6,6 +6,7 @@ z = x . w + b        p = sigmoid(z)        loss = softplus(z) - y*z        dloss
 from logreg import datasets, sigmoid
 from logreg.estimator import LogisticRegression
 from logreg.loss import log_loss
+from logreg.path import Path, logistic_path
 from logreg.plots import FitDisplay, SigmoidDisplay
 from logreg.report import CollinearityWarning
 from logreg.sigmoid import arctan, log_sigmoid, logistic, logit, softplus, tanh
@@ -17,12 +18,14 @@ __all__ = [
     "CollinearityWarning",
     "FitDisplay",
     "LogisticRegression",
+    "Path",
     "SigmoidDisplay",
     "arctan",
     "datasets",
     "log_loss",
     "log_sigmoid",
     "logistic",
+    "logistic_path",
     "logit",
     "sigmoid",
     "softplus",

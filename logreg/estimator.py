@@ -8,24 +8,24 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.metrics import accuracy_score
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from logreg import parameters, predictors, validate
+from logreg import elastic, parameters, predictors, validate
 from logreg.loss import Array
 from logreg.penalty import Ridge
 from logreg.plan import fit as fit_rows
 from logreg.predict import Formula, linear, log_probabilities, predict_rows, probabilities
+from logreg.products import is_sparse
 from logreg.report import Reporter, attributes_of, has_callbacks, predictor_of, warn_of
 from logreg.rows import MemoryRows
 from logreg.solve import NonFiniteSumsError
 from logreg.stop import Limits
 from logreg.threads import n_threads
-
-STRONGEST = 1e300  # penalty that leaves room for products
 
 
 class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
@@ -33,7 +33,8 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     Minimises over coefficients w and intercept b
 
-        (1/S) * sum_i s_i * (softplus(z_i) - y_i * z_i)  +  1/(2*C*S) * |w|**2,     z_i = x_i . w + b
+        (1/S) * sum_i s_i * (softplus(z_i) - y_i * z_i)  +  1/(C*S) * penalty(w),     z_i = x_i . w + b,
+        penalty(w) = sum_j f_j * (l1_ratio * |w_j| + (1 - l1_ratio) / 2 * w_j**2)
 
     where ``p_i = sigmoid(z_i)`` is the probability of the second class, s_i are the weights and S is their sum. The
     gradient is ``X'(p - y)`` and the curvature ``X' diag(p (1 - p)) X``, because the sigmoid's derivative is
@@ -42,14 +43,20 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     Parameters
     ----------
     C : float, default=1.0
-        Inverse strength of the ridge penalty; ``inf`` for none.
-    penalty : {"l2", None}, default="l2"
-        None is maximum likelihood, whatever C is. ("elasticnet" is accepted with ``l1_ratio=0``.)
+        Inverse strength of the penalty; ``inf`` for none.
+    penalty : {"l2", "l1", "elasticnet", None}, default="l2"
+        None is maximum likelihood, whatever C is; "l1" means ``l1_ratio=1``; the others leave it to ``l1_ratio``.
     l1_ratio : float, default=0.0
-        Only 0, the ridge penalty, is available in this version.
+        Share of the L1 norm in the penalty, from 0, the ridge, to 1, the lasso. Above 0 the optimum has coefficients
+        that are exactly 0, and ``solver`` has no say.
+    penalty_factor : array-like of shape (n_terms,) or dict of names, default=None
+        The factors f_j, None for 1: 0 for a column that is never penalised, infinity for one that is left out. A dict
+        names terms, or category columns for all of their levels; what it does not name has 1. glmnet rescales its
+        factors to a mean of 1, so its ``lambda`` is ``mean(f) / (C*S)``; here they are taken as they are.
     tol : float, default=1e-4
         Distance to the optimum at which to stop, in standard errors of the coefficients: it depends neither on the
-        units of X nor on the number of rows.
+        units of X nor on the number of rows. With an L1 part, the largest violation of an optimality condition, in
+        units of the penalty, and a hundred times that in units of the penalty that zeroes the model (see ``kkt_``).
     fit_intercept : bool, default=True
     class_weight : dict or "balanced", default=None
         Weights of the classes, which multiply the sample weights.
@@ -99,10 +106,14 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     converged_ : bool
     decrement_ : float
         Distance to the optimum, in standard errors of the coefficients.
+    kkt_ : float
+        With an L1 part, the certificate: the largest violation of an optimality condition, over the smallest penalty
+        that zeroes the model, 0 at the optimum. Else NaN.
     objective_ : float
         The minimum found, a mean a unit of weight.
     solver_ : str
-        The preconditioner used: "newton", "sampled-curvature", "hot-block", "diagonal" or "gradient-descent".
+        The preconditioner used: "newton", "sampled-curvature", "hot-block", "diagonal", "gradient-descent" or, with
+        an L1 part, "coordinate-descent".
     history_ : dict of ndarray
         "objective", "decrement", "step" and "accepted", a value a pass; ``pandas.DataFrame(history_)`` shows it.
 
@@ -123,6 +134,10 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     ``4 n a`` flops a pass, for a stored numbers or codes a row.
     The gradient is always exact and from every row. See Nocedal and Wright, Numerical Optimization, 2006, chapters 3
     and 7; for curvature from samples, Byrd, Chin, Neveitt and Nocedal, SIAM J. Optim. 21, 2011.
+    With an L1 part each step goes to the minimum of a quadratic model and the penalty, found by coordinate descent
+    (Friedman, Hastie and Tibshirani, J. Stat. Software 33, 2010) and Newton steps on the support; wide data are fitted
+    on the columns that matter, and a pass over all columns checks those left out. ``2 n k**2`` flops for the curvature
+    of k columns that matter; sparse rows are copied once, by column.
 
     Examples
     --------
@@ -134,7 +149,7 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     (array([[-0.2322]]), array([15.0429]))
     """
 
-    coef_: Array
+    coef_: Any
     intercept_: Array
     classes_: np.ndarray
     categories_: dict[str, np.ndarray]
@@ -144,6 +159,7 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     n_passes_: int
     converged_: bool
     decrement_: float
+    kkt_: float
     objective_: float
     solver_: str
     history_: dict[str, np.ndarray]
@@ -154,6 +170,7 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         *,
         penalty: str | None = "l2",
         l1_ratio: float | None = 0.0,
+        penalty_factor: Any = None,
         dual: bool = False,
         tol: float = 1e-4,
         fit_intercept: bool = True,
@@ -173,6 +190,7 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.C = C
         self.penalty = penalty
         self.l1_ratio = l1_ratio
+        self.penalty_factor = penalty_factor
         self.dual = dual
         self.tol = tol
         self.fit_intercept = fit_intercept
@@ -215,12 +233,14 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             In one sentence, for anything in the data or the parameters that cannot be used. Whatever stops a fit,
             the estimator stays as it was before.
         """
-        strength, solver = parameters.strength_of(self), parameters.solver_of(self)
+        (strength, l1_ratio), solver = parameters.penalty_of(self), parameters.solver_of(self)
         parameters.check_parameters(self)
         context = self._init_callback_context(max_subtasks=self.max_iter)
         fitted = copy.copy(self)  # all is written to a copy, which takes this estimator's place at the end
         problem = validate.training_data(fitted, X, y, sample_weight, offset, drop_first=strength == 0.0)
-        parameters.check_width(solver, problem.X.shape[1])
+        if l1_ratio == 0.0:
+            parameters.check_width(solver, problem.X.shape[1])
+        factor = parameters.penalty_factors(self.penalty_factor, fitted._terms(), problem.X.shape[1])
         fitted.classes_ = problem.classes
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         told = {"estimator": self, "X": X, "y": y, "metadata": metadata}
@@ -235,15 +255,17 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
                 listens = self.verbose or has_callbacks(self)
                 tell = Reporter(context, told, state, self.verbose) if listens else None
-                solution, redundancy = fit_rows(
-                    rows,
-                    Ridge(np.array([min(strength / problem.total_weight, STRONGEST)])),
-                    solver,
-                    Limits(self.tol, self.max_iter, tell),
-                    intercept=self.fit_intercept,
-                    seed=self._seed(),
-                    start=self._warm_coefficients(rows, fitted),
-                )
+                limits, start = Limits(self.tol, self.max_iter, tell), self._warm_coefficients(rows, fitted)
+                strength, intercept = strength / problem.total_weight, self.fit_intercept
+                if l1_ratio > 0.0:
+                    redundancy = None
+                    solution = elastic.fit(rows, strength, l1_ratio, factor, limits, intercept=intercept, start=start)
+                else:
+                    ridge = Ridge.of_factors(strength, factor)
+                    solution, redundancy = fit_rows(
+                        rows, ridge, solver, limits, intercept=intercept, seed=self._seed(), start=start
+                    )
+                    solution.coefficients[:-1][np.isinf(factor)] = 0.0
         except NonFiniteSumsError:
             raise predictors.explain_not_finite(problem.X, fitted._terms()) from None
         fitted.__dict__ |= attributes_of(rows.in_user_units(solution.coefficients), solution)
@@ -293,10 +315,22 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def coef_frame(self) -> pd.DataFrame:
         """Return the coefficients as a table with the columns ``term`` and ``estimate``; the intercept comes first."""
-        terms, estimates = list(self.feature_names_out_), self.coef_[0]
+        terms, estimates = list(self.feature_names_out_), self._coefficients()
         if self.fit_intercept:
             terms, estimates = ["intercept", *terms], np.append(self.intercept_, estimates)
         return pd.DataFrame({"term": terms, "estimate": estimates})
+
+    def sparsify(self) -> Self:
+        """Hold ``coef_`` as a CSR matrix, which takes less memory where most coefficients are 0; return self."""
+        check_is_fitted(self)
+        self.coef_ = sparse.csr_matrix(self.coef_)
+        return self
+
+    def densify(self) -> Self:
+        """Hold ``coef_`` as an array again; return self."""
+        check_is_fitted(self)
+        self.coef_ = self._coefficients()[None, :]
+        return self
 
     def to_torch(self) -> Any:
         """Return the fitted model as a ``torch.nn.Module``: ``linear``, then ``activation``, a final sigmoid.
@@ -307,16 +341,21 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         from logreg.unit import sigmoid_unit
 
-        return sigmoid_unit(self.coef_, self.intercept_)
+        return sigmoid_unit(self._coefficients()[None, :], self.intercept_)
 
     def _predict(self, X: Any, offset: ArrayLike | None, formula: Formula, *shape: int) -> Array:
         check_is_fitted(self)
         X = predictors.check_columns(self, X)
         known = validate.row_numbers("offset", offset, X.shape[0])
         out = np.empty((X.shape[0], *shape))
-        if not predict_rows(X, np.append(self.coef_, self.intercept_), known, formula, out):
+        if not predict_rows(X, np.append(self._coefficients(), self.intercept_), known, formula, out):
             raise predictors.explain_not_finite(X, self._terms())
         return out
+
+    def _coefficients(self) -> Array:
+        """Return the coefficients, shape (n_terms,), also after ``sparsify``."""
+        dense: Array = (self.coef_.toarray() if is_sparse(self.coef_) else self.coef_)[0]
+        return dense
 
     def _fitted_state(self) -> dict[str, Any]:
         # For callbacks, which put it over the attributes of an earlier fit; names of that must not shine through.
@@ -335,7 +374,7 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             return None
         if (self._encoding or fitted._encoding) and list(self.feature_names_out_) != list(fitted.feature_names_out_):
             return None
-        W = np.append(self.coef_, self.intercept_ * self.fit_intercept)[:, None]
+        W = np.append(self._coefficients(), self.intercept_ * self.fit_intercept)[:, None]
         return rows.from_user_units(W)
 
     def __sklearn_tags__(self) -> Tags:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from logreg.loss import Array
 from logreg.plan import Solver
+from logreg.predictors import column_names
 
 OWN_SOLVERS: tuple[Solver, ...] = ("auto", "gradient-descent", "newton")
 SKLEARN_SOLVERS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga")  # all mean "auto"
@@ -30,21 +33,84 @@ def solver_of(estimator: Any) -> Solver:
     return solver  # type: ignore[no-any-return]
 
 
-def strength_of(estimator: Any) -> float:
-    """Check penalty, C and l1_ratio, and return ``1 / C``; 0 means no penalty."""
+def penalty_of(estimator: Any) -> tuple[float, float]:
+    """Check penalty, C and l1_ratio, and return ``1 / C``, 0 for no penalty, and the share of L1 in it."""
     penalty, C, l1_ratio = estimator.penalty, estimator.C, estimator.l1_ratio
     check_number("C", C, above=0.0)
     if penalty not in PENALTIES:
-        raise ValueError(f"penalty={penalty!r} is not known; use 'l2', or None for no penalty.")
-    if penalty in ("none", None):
-        return 0.0
-    is_ridge = penalty != "l1" and (l1_ratio == 0 or (l1_ratio is None and penalty != "elasticnet"))
-    if not is_ridge:
         raise ValueError(
-            f"penalty={penalty!r} with l1_ratio={l1_ratio!r} asks for an L1 penalty, which this version does not "
-            "fit; use penalty='l2' with l1_ratio=0.0 (ridge)."
+            f"penalty={penalty!r} is not known; use 'l2' (ridge), 'l1' (lasso), 'elasticnet' with an l1_ratio, or None "
+            "for no penalty."
         )
-    return 1.0 / float(C)
+    if penalty in ("none", None) or np.isinf(C):
+        return 0.0, 0.0
+    if penalty == "elasticnet" and l1_ratio is None:
+        raise ValueError("penalty='elasticnet' needs an l1_ratio, from 0 (ridge) to 1 (lasso).")
+    if penalty == "l1":
+        l1_ratio = 1.0
+    elif l1_ratio is None:
+        l1_ratio = 0.0
+    check_number("l1_ratio", l1_ratio, least=0.0)
+    if l1_ratio > 1.0:
+        raise ValueError(f"l1_ratio={l1_ratio!r} must be at most 1, which is the lasso.")
+    return 1.0 / float(C), float(l1_ratio)
+
+
+def penalty_factors(option: Any, names: np.ndarray | None, n_terms: int) -> Array:
+    """Return the penalty factor of each term, from an array or a dict of names, of terms or of category columns."""
+    if option is None:
+        return np.ones(n_terms)
+    if isinstance(option, Mapping):
+        factor = np.ones(n_terms)
+        for name, value in option.items():
+            factor[terms_called(name, names, n_terms)] = value
+    else:
+        factor = np.asarray(option, dtype=np.float64)
+        if factor.shape != (n_terms,):
+            raise ValueError(
+                f"penalty_factor has shape {factor.shape}; expected one factor a coefficient, shape ({n_terms},), or a "
+                "dict from names to factors."
+            )
+    wrong = np.flatnonzero(~(factor >= 0.0))
+    if wrong.size:
+        raise ValueError(
+            f"penalty_factor is {factor[wrong[0]]:g} for {column_names(wrong[:1], names)}; factors must be 0 (never "
+            "penalised) or more, infinity to exclude a column."
+        )
+    if n_terms and np.isinf(factor).all():
+        raise ValueError("penalty_factor is infinite for all columns, which excludes all of them; leave some in.")
+    return factor
+
+
+def terms_called(name: Any, names: np.ndarray | None, n_terms: int) -> np.ndarray:
+    """Return the positions of the term of a name, or of all levels of the category column of that name."""
+    known = [f"x{j}" for j in range(n_terms)] if names is None else [str(known) for known in names]
+    found = [j for j, term in enumerate(known) if term == name or term.startswith(f"{name}=")]
+    if not found:
+        near = difflib.get_close_matches(str(name), known, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else "."
+        raise ValueError(f"penalty_factor names {name!r}, which is not a column{hint}")
+    return np.array(found)
+
+
+def path_ratio(ratio: float | None, n_columns: int, n_rows: int) -> float:
+    """Return the last penalty of a grid over its first, as glmnet chooses it where nobody says."""
+    if ratio is None:
+        return 1e-4 if n_rows > n_columns else 1e-2
+    check_number("ratio", ratio, above=0.0)
+    if ratio >= 1.0:
+        raise ValueError(
+            f"ratio={ratio!r} must be less than 1, because a path goes from strong penalties to weak ones."
+        )
+    return float(ratio)
+
+
+def inverse_strengths(Cs: Any) -> Array:
+    """Return the Cs of a path, after checking them."""
+    numbers = np.atleast_1d(np.asarray(Cs, dtype=np.float64))
+    if numbers.ndim > 1 or not numbers.size or not ((numbers > 0.0) & np.isfinite(numbers)).all():
+        raise ValueError(f"Cs={Cs!r} must be a list of positive finite numbers.")
+    return numbers
 
 
 def check_parameters(estimator: Any) -> None:

@@ -1,4 +1,4 @@
-"""What is preferred among coefficients that fit alike: ridge, or nothing."""
+"""What is preferred among coefficients that fit alike: ridge, elastic net, or nothing."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from logreg.sums import Array
+
+STRONGEST = 1e300  # ridge that leaves room for products
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,14 @@ class Ridge:
     """
 
     strength: Array
+
+    @classmethod
+    def of_factors(cls, strength: float, factor: Array) -> Ridge:
+        """Return ``strength * factor_j / 2 * w_j**2`` for one model; an infinite factor keeps w_j at 0."""
+        if (factor == 1.0).all():
+            return cls(np.array([min(strength, STRONGEST)]))
+        included = np.minimum(strength * np.where(np.isinf(factor), 0.0, factor), STRONGEST)
+        return cls(np.where(np.isinf(factor), STRONGEST, included)[:, None])
 
     @property
     def free(self) -> np.ndarray:
@@ -41,3 +51,54 @@ class Ridge:
     def plus(self, strength: Array) -> Ridge:
         """Return this penalty made stronger by ``strength`` of shape (d,)."""
         return Ridge(self.strength + strength[:, None])
+
+
+@dataclass(frozen=True)
+class ElasticNet:
+    """``sum_j l1_j |w_j| + l2_j / 2 * w_j**2`` for one model, in the user's units; never on the intercept.
+
+    Parameters
+    ----------
+    l1, l2 : ndarray of shape (d,)
+        On the scale of the mean loss. A column of infinite l1 is excluded: its coefficient is 0, as it must be from the
+        start.
+    """
+
+    l1: Array
+    l2: Array
+
+    @classmethod
+    def of_factors(cls, strength: float, l1_ratio: float, factor: Array) -> ElasticNet:
+        """Return ``strength * factor_j * (l1_ratio |w_j| + (1 - l1_ratio) / 2 * w_j**2)``."""
+        included = np.where(np.isinf(factor), 0.0, factor)
+        l1 = np.where(np.isinf(factor), np.inf, strength * l1_ratio * included)
+        return cls(l1, strength * (1.0 - l1_ratio) * included)
+
+    def take(self, columns: np.ndarray) -> ElasticNet:
+        """Return the penalty on some columns."""
+        return ElasticNet(self.l1[columns], self.l2[columns])
+
+    def value(self, w: Array) -> float:
+        """Return the penalty at coefficients of shape (d,)."""
+        there = np.flatnonzero(w)
+        w = w[there]
+        return float(self.l1[there] @ np.abs(w) + self.l2[there] @ (w * w) / 2.0)
+
+    def violation(self, w: Array, gradient: Array) -> Array:
+        """Return how far each coefficient is from satisfying its optimality condition, shape (d,), 0 at the optimum.
+
+        With the gradient g of the mean loss: ``|g_j + l2_j w_j + l1_j sign(w_j)|`` where w_j is not 0, and where it is,
+        by how much ``|g_j|`` exceeds l1_j.
+        """
+        slope = gradient + self.l2 * w
+        at_zero = np.maximum(np.abs(slope) - self.l1, 0.0)
+        there = w != 0
+        found: Array = np.where(there, np.abs(slope + np.where(there, self.l1, 0.0) * np.sign(w)), at_zero)
+        return found
+
+    def slope(self, w: Array, direction: Array, ahead: bool) -> float:
+        """Return its derivative along a direction, ahead of w or behind it: where w_j is 0 they differ."""
+        moves = np.flatnonzero(direction)
+        w, direction, l1, l2 = w[moves], direction[moves], self.l1[moves], self.l2[moves]
+        of_sizes = np.where(w != 0, np.sign(w) * direction, np.abs(direction) if ahead else -np.abs(direction))
+        return float(l1 @ of_sizes + l2 @ (w * direction))

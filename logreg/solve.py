@@ -37,6 +37,8 @@ class Solution:
         Whether some curvature was singular to rounding.
     solver : str
         Name of the preconditioner.
+    kkt : float
+        With an L1 part, the largest violation of an optimality condition over the penalty that zeroes the model.
     """
 
     coefficients: Array
@@ -45,6 +47,7 @@ class Solution:
     unfinished: Array
     deficient: bool
     solver: str
+    kkt: float = np.nan
 
 
 def solve(

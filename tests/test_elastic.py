@@ -1,0 +1,290 @@
+"""Elastic nets: certified optima on every storage, what must not change them, and agreement with others."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from sklearn import linear_model
+from sklearn.exceptions import ConvergenceWarning
+
+from logreg import LogisticRegression, datasets, elastic, proximal
+from logreg.rows import memory
+
+N, D = 150, 12
+STORAGES = {
+    "C-order": np.ascontiguousarray,
+    "F-order": np.asfortranarray,
+    "float32": lambda X: X.astype(np.float32),
+    "CSR": sparse.csr_array,
+    "CSC": sparse.csc_matrix,
+    "DataFrame": pd.DataFrame,
+}
+WAYS = ["everywhere", "working sets", "by rows", "sampled", "compiled"]
+
+
+@pytest.fixture(params=WAYS)
+def way(request, monkeypatch):
+    """Small data take one way; here they take each of those of larger data."""
+    if request.param in ("working sets", "by rows"):
+        monkeypatch.setattr(elastic, "NARROW", 0)
+    if request.param == "by rows":
+        monkeypatch.setattr(proximal, "WIDEST_MATRIX", 0)
+    elif request.param == "sampled":
+        monkeypatch.setattr(proximal, "SAMPLE_FLOPS", 0)
+        monkeypatch.setattr(proximal, "SAMPLED_ROWS", 90)
+        monkeypatch.setattr(proximal, "ROWS_A_COLUMN", 1)
+    elif request.param == "compiled":
+        monkeypatch.setattr(memory, "COMPILED_FROM", 0)
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def rows():
+    """Return X with sparse columns on different scales, y, weights and offsets."""
+    random = np.random.default_rng(3)
+    X = np.round(random.standard_normal((N, D)) * (random.random((N, D)) < 0.6), 2) * np.geomspace(0.5, 4.0, D)
+    offset = 0.5 * random.standard_normal(N)
+    y = (X[:, :3] @ [1.0, -0.7, 0.4] + offset + random.logistic(size=N) > 0.3).astype(int)
+    return X, y, random.integers(0, 4, N).astype(float), offset
+
+
+def lasso(C=0.3, l1_ratio=1.0, tol=1e-9, **parameters):
+    return LogisticRegression(C=C, l1_ratio=l1_ratio, tol=tol, **parameters)
+
+
+def violations(clf, X, y, weight=None, offset=0.0, factor=1.0):
+    """Return how far each coefficient, and the intercept, is from its optimality condition, in units of 1 / C."""
+    X = np.asarray(X, dtype=float)
+    weight = np.ones(len(y)) if weight is None else weight
+    w, factor = clf.coef_[0], np.broadcast_to(factor, X.shape[1])
+    residual = weight * (1 / (1 + np.exp(-(X @ w + clf.intercept_ + offset))) - y)
+    l1 = factor * clf.l1_ratio
+    slope = clf.C * (X.T @ residual) + np.where(w != 0, factor, 0.0) * (1 - clf.l1_ratio) * w
+    with np.errstate(invalid="ignore"):
+        at_zero = np.maximum(abs(slope) - l1, 0)
+    found = np.where(w != 0, abs(slope + np.where(w != 0, l1, 0.0) * np.sign(w)), at_zero)
+    return np.append(found, abs(clf.C * residual.sum()) * clf.fit_intercept)
+
+
+@pytest.mark.parametrize("store", STORAGES.values(), ids=STORAGES)
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.5, 0.01])
+@pytest.mark.parametrize("intercept", [True, False])
+def test_no_coefficient_violates_its_optimality_condition(rows, way, store, l1_ratio, intercept):
+    X, y, weight, offset = rows
+    clf = lasso(l1_ratio=l1_ratio, fit_intercept=intercept).fit(store(X), y, weight, offset=offset)
+    assert clf.converged_
+    assert clf.solver_ == "coordinate-descent"
+    tolerance = 1e-4 if store is STORAGES["float32"] else 1e-7
+    assert violations(clf, X, y, weight, offset).max() < tolerance
+    assert 0 <= clf.kkt_ < 1e-8
+
+
+@pytest.mark.parametrize("C", [0.01, 0.1, 1.0, 100.0])
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.3])
+def test_agrees_with_scikit_learn(rows, C, l1_ratio):
+    X, y, weight, _ = rows
+    theirs = linear_model.LogisticRegression(C=C, l1_ratio=l1_ratio, solver="saga", tol=1e-12, max_iter=100_000)
+    theirs.fit(X, y, weight)
+    ours = lasso(C, l1_ratio).fit(X, y, weight)
+    np.testing.assert_allclose(ours.coef_, theirs.coef_, atol=1e-6)
+    np.testing.assert_allclose(ours.intercept_, theirs.intercept_, atol=1e-6)
+
+
+def test_every_spelling_of_the_lasso_is_one(rows):
+    X, y, *_ = rows
+    plain = lasso().fit(X, y)
+    for parameters in ({"penalty": "l1", "l1_ratio": 0.0}, {"penalty": "elasticnet"}, {"penalty": "deprecated"}):
+        np.testing.assert_array_equal(lasso(**{"l1_ratio": 1.0, **parameters}).fit(X, y).coef_, plain.coef_)
+    ridge = LogisticRegression(C=0.3).fit(X, y)
+    near = lasso(l1_ratio=1e-9).fit(X, y)
+    np.testing.assert_allclose(near.coef_, ridge.coef_, atol=1e-4)
+
+
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.5])
+def test_relations(rows, way, l1_ratio):
+    X, y, weight, offset = rows
+    plain = lasso(l1_ratio=l1_ratio).fit(X, y, weight, offset=offset)
+
+    def same(clf, coef=plain.coef_, intercept=plain.intercept_):
+        np.testing.assert_allclose(clf.coef_, coef, atol=1e-6)
+        np.testing.assert_allclose(clf.intercept_, intercept, atol=1e-6)
+
+    repeated = np.repeat(np.arange(N), weight.astype(int))
+    same(lasso(l1_ratio=l1_ratio).fit(X[repeated], y[repeated], offset=offset[repeated]))
+    order = np.random.default_rng(0).permutation(N)
+    same(lasso(l1_ratio=l1_ratio).fit(X[order], y[order], weight[order], offset=offset[order]))
+    columns = np.random.default_rng(1).permutation(D)
+    same(lasso(l1_ratio=l1_ratio).fit(X[:, columns], y, weight, offset=offset), plain.coef_[:, columns])
+    same(lasso(l1_ratio=l1_ratio).fit(X, 1 - y, weight, offset=-offset), -plain.coef_, -plain.intercept_)
+    same(
+        lasso(l1_ratio=l1_ratio).fit(X + 1.0, y, weight, offset=offset), intercept=plain.intercept_ - plain.coef_.sum()
+    )
+    same(lasso(0.03, l1_ratio).fit(X, y, 10.0 * weight, offset=offset))
+    same(lasso(l1_ratio=l1_ratio, class_weight={0: 1.0, 1: 1.0}).fit(X, y, weight, offset=offset))
+
+
+def test_codes_are_one_hot_columns(way):
+    X, y = datasets.load_flights()
+    X, y = X[["carrier", "origin", "hour"]].iloc[:2_000], y[:2_000]
+    clf = lasso(C=0.1, categories="auto").fit(X, y)
+    one_hot = pd.DataFrame(index=X.index)
+    for term in clf.feature_names_out_:
+        name, _, level = term.partition("=")
+        one_hot[term] = (X[name] == level).astype(float) if level else X[name]
+    one_hot = one_hot[list(clf.feature_names_out_)]
+    dense = lasso(C=0.1).fit(one_hot, y)
+    np.testing.assert_allclose(clf.coef_, dense.coef_, atol=1e-6)
+    assert violations(clf, one_hot, (y == clf.classes_[1]).astype(int)).max() < 1e-6
+    assert (clf.coef_ == 0).any()
+
+
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.5])
+def test_penalty_factors(rows, way, l1_ratio):
+    X, y, weight, offset = rows
+    factor = np.ones(D)
+    factor[:3], factor[5] = [0.0, np.inf, 2.5], 0.0
+    clf = lasso(0.1, l1_ratio, penalty_factor=factor).fit(X, y, weight, offset=offset)
+    assert clf.coef_[0, 1] == 0.0
+    assert clf.coef_[0, 0] != 0.0
+    assert violations(clf, X, y, weight, offset, factor).max() < 1e-7
+    named = {f"x{j}": factor[j] for j in (0, 1, 2, 5)}
+    by_name = lasso(0.1, l1_ratio, penalty_factor=named).fit(X, y, weight, offset=offset)
+    np.testing.assert_array_equal(by_name.coef_, clf.coef_)
+    without = lasso(0.1, l1_ratio, penalty_factor=np.delete(factor, 1))
+    without.fit(np.delete(X, 1, axis=1), y, weight, offset=offset)
+    np.testing.assert_allclose(np.delete(clf.coef_, 1, axis=1), without.coef_, atol=1e-6)
+
+
+def test_penalty_factors_of_a_ridge(rows):
+    X, y, weight, offset = rows
+    factor = np.linspace(0.0, 3.0, D)
+    clf = LogisticRegression(C=0.3, tol=1e-9, penalty_factor=factor).fit(X, y, weight, offset=offset)
+    assert violations(clf, X, y, weight, offset, factor).max() < 1e-6
+    factor[4] = np.inf
+    clf.fit(X, y, weight, offset=offset)
+    assert clf.coef_[0, 4] == 0.0
+    without = LogisticRegression(C=0.3, tol=1e-9, penalty_factor=np.delete(factor, 4))
+    without.fit(np.delete(X, 4, axis=1), y, weight, offset=offset)
+    np.testing.assert_allclose(np.delete(clf.coef_, 4, axis=1), without.coef_, atol=1e-8)
+
+
+def test_the_penalty_that_zeroes_the_model(rows, way):
+    X, y, *_ = rows
+    strongest = np.abs(X.T @ (y - y.mean())).max()
+    assert not lasso(C=0.999 / strongest).fit(X, y).coef_.any()
+    assert np.count_nonzero(lasso(C=1.01 / strongest).fit(X, y).coef_) == 1
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.95])
+def test_wide_data_find_their_columns(correlation):
+    random = np.random.default_rng(5)
+    X = random.standard_normal((80, 600))
+    X = np.sqrt(1 - correlation) * X + np.sqrt(correlation) * random.standard_normal((80, 1))
+    y = (X[:, 0] - X[:, 1] + random.logistic(size=80) > 0).astype(int)
+    for l1_ratio in (1.0, 0.4):
+        for store in (np.asfortranarray, sparse.csr_array):
+            clf = lasso(1.0, l1_ratio).fit(store(X), y)
+            assert violations(clf, X, y).max() < 1e-7
+
+
+def test_a_column_left_out_wrongly_comes_back(rows, monkeypatch):
+    monkeypatch.setattr(elastic, "NARROW", 0)
+    X, y, *_ = rows
+    plain = lasso(3.0).fit(X, y)
+    monkeypatch.setattr(elastic.ElasticPath, "_likely", lambda path, *_: path.in_play.copy())
+    np.testing.assert_allclose(lasso(3.0).fit(X, y).coef_, plain.coef_, atol=1e-6)
+
+
+def test_repeated_and_constant_columns(rows, way):
+    X, y, *_ = rows
+    X = np.column_stack([X, X[:, 0], np.full(N, 7.0), np.zeros(N)])
+    clf = lasso(tol=1e-7).fit(X, y)
+    assert violations(clf, X, y).max() < 1e-5
+    assert not clf.coef_[0, -2:].any()
+
+
+def test_float32_keeps_its_memory_and_its_optimum(rows):
+    X, y, *_ = rows
+    np.testing.assert_allclose(
+        lasso(tol=1e-7).fit(X.astype(np.float32), y).coef_,
+        lasso().fit(X.astype(np.float32).astype(float), y).coef_,
+        atol=1e-5,
+    )
+
+
+def test_a_warm_start_saves_passes_and_changes_nothing(rows):
+    X, y, *_ = rows
+    clf = lasso(warm_start=True).fit(X, y)
+    cold = clf.coef_.copy()
+    clf.fit(X, y)
+    assert clf.n_passes_ <= 2
+    np.testing.assert_allclose(clf.coef_, cold, atol=1e-7)
+    clf.set_params(penalty_factor={"x0": np.inf}).fit(X, y)
+    assert clf.coef_[0, 0] == 0.0
+
+
+def test_too_few_passes_are_told(rows):
+    X, y, *_ = rows
+    with pytest.warns(
+        ConvergenceWarning, match=r"^After max_iter=2 passes the coefficients are still .+ from the optimum"
+    ):
+        clf = lasso(3.0, max_iter=2).fit(X, y)
+    assert not clf.converged_
+
+
+def test_separated_classes_have_a_lasso(rows):
+    X, y, *_ = rows
+    X = X.copy()
+    X[:, 0] += 10.0 * y
+    clf = lasso(10.0).fit(X, y)
+    assert violations(clf, X, y).max() < 1e-6
+
+
+def test_bad_numbers_are_found_and_change_nothing(rows):
+    X, y, *_ = rows
+    clf = lasso().fit(X, y)
+    before = clf.coef_.copy()
+    for store in (np.asarray, sparse.csr_array):
+        wrong = X.copy()
+        wrong[17, 4] = np.nan
+        with pytest.raises(ValueError, match=r"^Input X contains NaN, first in column 4, row 17;"):
+            clf.fit(store(wrong), y)
+    np.testing.assert_array_equal(clf.coef_, before)
+
+
+def test_every_pass_is_told(rows, capsys):
+    X, y, *_ = rows
+    lasso(verbose=1).fit(X, y)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("pass 1: objective 0.")
+    objectives = [float(line.split()[3].rstrip(",")) for line in lines]
+    assert objectives[-1] < objectives[0]
+
+
+def test_sparse_coefficients_predict_the_same(rows):
+    X, y, *_ = rows
+    clf = lasso().fit(X, y)
+    dense, table = clf.predict_proba(X), clf.coef_frame()
+    assert clf.sparsify() is clf
+    assert clf.coef_.nnz == np.count_nonzero(clf.densify().coef_)
+    clf.sparsify()
+    again = pickle.loads(pickle.dumps(clf))
+    np.testing.assert_array_equal(again.predict_proba(X), dense)
+    pd.testing.assert_frame_equal(again.coef_frame(), table)
+    assert isinstance(clf.densify().coef_, np.ndarray)
+
+
+def test_a_refit_without_l1_has_no_certificate(rows):
+    X, y, *_ = rows
+    assert np.isnan(lasso().fit(X, y).set_params(l1_ratio=0.0).fit(X, y).kkt_)
+
+
+def test_fits_are_quiet(rows):
+    X, y, *_ = rows
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for C in np.geomspace(1e-4, 1e4, 9):
+            assert LogisticRegression(C=C, l1_ratio=1.0).fit(X, y).converged_
