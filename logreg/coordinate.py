@@ -13,47 +13,69 @@ ROUNDS = 100  # of sweeps and a Newton step
 WIDEST_SUPPORT = 2_000  # coordinates for which a Newton step pays
 
 
-def minimise_model(H: Array, gradient: Array, w: Array, penalty: ElasticNet, tolerance: float) -> Array:
-    """Return the minimiser of ``g'(v - w) + (v - w)'H(v - w)/2 + penalty(v)`` over v, shape (s,).
+class QuadraticModel:
+    """``g'(v - w) + (v - w)'H(v - w)/2``, to be minimised together with elastic nets.
 
-    A sweep costs ``2 s`` flops a coordinate that moves, a Newton step ``k**3 / 3`` for a support of k. The sweeps
-    settle which coefficients are zero, the Newton step what the others are: alone, sweeps take thousands on correlated
-    columns.
+    Parameters
+    ----------
+    H : ndarray of shape (s, s)
     """
-    from logreg.coordinate_kernels import descend_matrix
 
-    v, q = w.copy(), gradient.copy()
-    for _ in range(ROUNDS):
-        if descend_matrix(H, q, v, penalty.l1, penalty.l2, tolerance, SWEEPS) <= tolerance:
-            break
-        while 0 < np.count_nonzero(v) <= WIDEST_SUPPORT and step_on_support(H, q, v, penalty):
-            pass
-    return v
+    def __init__(self, H: Array) -> None:
+        self.H = H
+        self.support = np.empty(0, dtype=np.intp)  # of the last Newton step,
+        self.l2 = np.empty(0)  # with this ridge,
+        self.inside = np.empty((0, 0))  # whose curvature was this,
+        self.factor: tuple[Array, bool] = (self.inside, True)  # and its factor
 
+    def minimise(self, gradient: Array, w: Array, penalty: ElasticNet, tolerance: float) -> Array:
+        """Return the v, shape (s,), where no optimality condition is violated by more than a tolerance.
 
-def step_on_support(H: Array, q: Array, v: Array, penalty: ElasticNet) -> bool:
-    """Move to the minimum over the support, with its gradient q, in place; tell if that minimum has a smaller support.
+        A sweep costs ``2 s`` flops a coordinate that moves, a Newton step ``k**3 / 3`` for a support of k, unless it is
+        that of the last. The sweeps settle which coefficients are zero, the Newton step what the others are: alone,
+        sweeps take thousands on correlated columns.
+        """
+        from logreg.coordinate_kernels import descend_matrix
 
-    Coordinates whose sign would change are set to 0 if the model falls, else the step ends where the first gets there.
-    """
-    support = np.flatnonzero(v)
-    inside = H[np.ix_(support, support)]
-    np.einsum("jj->j", inside)[:] += penalty.l2[support]
-    here, l1 = v[support], penalty.l1[support]
-    slope = q[support] + penalty.l2[support] * here + l1 * np.sign(here)
-    try:
-        step = -cho_solve(cho_factor(inside, lower=True, check_finite=False), slope)
-    except LinAlgError:
-        return False
-    turns = (here * (here + step) < 0) & (l1 > 0)
-    if turns.any():
-        clipped = np.where(turns, -here, step)
-        if slope @ clipped + clipped @ (inside @ clipped) / 2 < 0:
-            step = clipped
-        else:
-            reach = np.divide(-here, step, out=np.full_like(here, np.inf), where=turns)
-            turns = reach <= reach.min()
-            step = np.where(turns, -here, reach.min() * step)
-    v[support] = np.where(turns, 0.0, here + step)
-    q += step @ H[support]
-    return bool(turns.any())
+        v, q = w.copy(), gradient.copy()
+        for _ in range(ROUNDS):
+            if descend_matrix(self.H, q, v, penalty.l1, penalty.l2, tolerance, SWEEPS) <= tolerance:
+                break
+            while 0 < np.count_nonzero(v) <= WIDEST_SUPPORT and self._step_on_support(q, v, penalty):
+                pass
+        return v
+
+    def _step_on_support(self, q: Array, v: Array, penalty: ElasticNet) -> bool:
+        """Move to the minimum over the support, with its gradient q, in place; tell if that has a smaller support.
+
+        Coordinates whose sign would change are set to 0 if the model falls, else the step ends where the first gets
+        there.
+        """
+        support = np.flatnonzero(v)
+        here, l1 = v[support], penalty.l1[support]
+        slope = q[support] + penalty.l2[support] * here + l1 * np.sign(here)
+        try:
+            self._factorise(support, penalty.l2[support])
+        except LinAlgError:
+            return False
+        step = -cho_solve(self.factor, slope, check_finite=False)
+        turns = (here * (here + step) < 0) & (l1 > 0)
+        if turns.any():
+            clipped = np.where(turns, -here, step)
+            if slope @ clipped + clipped @ (self.inside @ clipped) / 2 < 0:
+                step = clipped
+            else:
+                reach = np.divide(-here, step, out=np.full_like(here, np.inf), where=turns)
+                turns = reach <= reach.min()
+                step = np.where(turns, -here, reach.min() * step)
+        v[support] = np.where(turns, 0.0, here + step)
+        q += step @ self.H[support]
+        return bool(turns.any())
+
+    def _factorise(self, support: np.ndarray, l2: Array) -> None:
+        if np.array_equal(support, self.support) and np.array_equal(l2, self.l2):
+            return
+        inside = self.H[np.ix_(support, support)]
+        np.einsum("jj->j", inside)[:] += l2
+        self.factor = cho_factor(inside, lower=True, check_finite=False)
+        self.support, self.l2, self.inside = support, l2, inside

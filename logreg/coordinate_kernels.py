@@ -5,7 +5,10 @@ They call nothing of other files, so the code that is kept of them is out of dat
 
 from __future__ import annotations
 
+import math
 from typing import Any
+
+import numpy as np
 
 from logreg.compiled import compiled
 
@@ -46,50 +49,86 @@ def descend_matrix(H: Any, gradient: Any, w: Any, l1: Any, l2: Any, tolerance: f
 
 
 @compiled
-def column_curvatures(X: Any, D: Any, moments: Any) -> None:
-    """Fill ``moments[0, j] = sum_i D_i x_ij**2`` and ``moments[1, j] = sum_i D_i x_ij`` of a CSC matrix."""
-    data, indices, indptr = X
-    for j in range(indptr.size - 1):
-        square, cross = 0.0, 0.0
-        for entry in range(indptr[j], indptr[j + 1]):
-            part = D[indices[entry]] * data[entry]
-            cross += part
-            square += part * data[entry]
-        moments[0, j], moments[1, j] = square, cross
+def refresh(rows: Any, state: Any, D: Any, intercept: bool) -> tuple[float, float]:
+    """Turn the scores ``state[:, 1]`` into residuals ``state[:, 0]`` and curvatures D of the mean loss; return sums."""
+    y, weight, total_weight = rows
+    of_residuals, of_curvatures = 0.0, 0.0
+    for i in range(y.size):
+        z = state[i, 1]
+        e = math.exp(-abs(z))
+        p = 1.0 / (1.0 + e)
+        share = (weight[i] if weight.size else 1.0) / total_weight
+        state[i, 0] = share * ((p if z > 0.0 else e * p) - y[i])
+        D[i] = share * e * p * p
+        of_residuals += state[i, 0]
+        of_curvatures += D[i]
+    return of_residuals, of_curvatures if intercept else 0.0
 
 
 @compiled
 def descend_rows(
-    X: Any, rows: Any, moments: Any, total: float, w: Any, penalty: Any, shift: float, tolerance: float, n_sweeps: int
-) -> tuple[float, float]:
-    """Make sweeps over the columns of a CSC matrix, on the model with residuals r and curvatures D of the rows.
+    X: Any, columns: Any, rows: Any, state: Any, w: Any, penalty: Any, intercept: bool, tolerance: float, turns: Any
+) -> None:
+    """Descend on the mean loss and an elastic net in some columns of a CSC matrix; update w, the intercept last.
 
-    ``rows = (r, D)``, of which r follows the scores; ``total = sum D``, 0 without an intercept. The intercept moves
-    with every column such that it stays optimal, which no row hears of: ``shift`` is how far it has come. Returns the
-    shift and how the worst column of the last sweep violated its optimality condition when its turn came.
+    Each of ``turns[0]`` turns takes residuals and curvatures of the rows anew, from their scores, and on the quadratic
+    model that they make sweeps over the columns, ``turns[1]`` times at most, after the first time over those in use.
+    The intercept moves with every column such that it stays optimal, which no row hears of before the turn ends, nor a
+    column at 0 that looks well there. It ends early when the first sweep of a turn finds no violation above the
+    tolerance. ``rows = (y, weight, total weight)``; ``state[:, 1]`` holds the scores.
     """
     data, indices, indptr = X
-    r, D = rows
     l1, l2 = penalty
-    worst = 0.0
-    for _ in range(n_sweeps):
-        worst = 0.0
-        for j in range(w.size):
-            mean = moments[1, j] / total if total > 0.0 else 0.0
-            curvature = moments[0, j] - mean * moments[1, j]
-            if curvature <= 1e-12 * moments[0, j]:
-                continue
-            gradient = shift * moments[1, j]
-            for entry in range(indptr[j], indptr[j + 1]):
-                gradient += data[entry] * r[indices[entry]]
-            change = best_value(curvature * w[j] - gradient, curvature, l1[j], l2[j]) - w[j]
-            if change != 0.0:
-                w[j] += change
-                shift -= mean * change
-                for entry in range(indptr[j], indptr[j + 1]):
-                    row = indices[entry]
-                    r[row] += D[row] * data[entry] * change
-                worst = max(worst, abs(change) * (curvature + l2[j]))
-        if worst <= tolerance:
+    D, k = np.empty(state.shape[0]), columns.size
+    squares, crosses = np.empty(k), np.empty(k)
+    for _ in range(turns[0]):
+        of_residuals, total = refresh(rows, state, D, intercept)
+        squares[:] = -1.0  # not taken yet
+        shift = 0.0
+        if total > 0.0:
+            w[k] -= of_residuals / total
+            for i in range(state.shape[0]):
+                state[i, 0] -= D[i] * of_residuals / total
+                state[i, 1] -= of_residuals / total
+        worst_of_turn = abs(of_residuals) if intercept else 0.0
+        for sweep in range(turns[1]):
+            worst = 0.0
+            for j in range(k):
+                if sweep > 0 and w[j] == 0.0:
+                    continue
+                first, last = indptr[columns[j]], indptr[columns[j] + 1]
+                gradient = 0.0
+                for entry in range(first, last):
+                    gradient += data[entry] * state[indices[entry], 0]
+                if squares[j] < 0.0:
+                    if w[j] == 0.0 and abs(gradient) <= l1[j]:
+                        continue
+                    square, cross = 0.0, 0.0
+                    for entry in range(first, last):
+                        part = D[indices[entry]] * data[entry]
+                        cross += part
+                        square += part * data[entry]
+                    squares[j], crosses[j] = square, cross
+                mean = crosses[j] / total if total > 0.0 else 0.0
+                curvature = squares[j] - mean * crosses[j]
+                if curvature <= 1e-12 * squares[j]:
+                    continue
+                gradient += shift * crosses[j]
+                change = best_value(curvature * w[j] - gradient, curvature, l1[j], l2[j]) - w[j]
+                if change != 0.0:
+                    w[j] += change
+                    shift -= mean * change
+                    for entry in range(first, last):
+                        row, moved = indices[entry], data[entry] * change
+                        state[row, 0] += D[row] * moved
+                        state[row, 1] += moved
+                    worst = max(worst, abs(change) * (curvature + l2[j]))
+            if sweep == 0:
+                worst_of_turn = max(worst_of_turn, worst)
+            if worst <= tolerance:
+                break
+        w[k] += shift
+        for i in range(state.shape[0]):
+            state[i, 1] += shift
+        if worst_of_turn <= tolerance:
             break
-    return shift, worst

@@ -6,25 +6,31 @@ which column was wrongly left out. So every answer satisfies the optimality cond
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from logreg.active import ActiveSet
 from logreg.penalty import ElasticNet
 from logreg.plan import null_coefficients
+from logreg.products import is_sparse
 from logreg.proximal import Place, Solver
-from logreg.rows import MemoryRows
+from logreg.rows import SelectableRows
 from logreg.solve import NonFiniteSumsError, Solution
 from logreg.stop import Limits, Pass, Status
 from logreg.sums import Array
 
-AT_ONCE = 5  # penalties whose answers are checked in one pass over all columns
 NARROW = 1_000  # columns up to which all of them are worked on, where there are
-ROWS_A_COLUMN = 4  # so many rows a column
+ROWS_A_COLUMN = 4  # so many rows a column,
+JOINTLY = 10  # for so many penalties in the same passes, where that is cheaper than one after the other
+AT_ONCE = 4  # penalties whose answers on some columns are checked in one pass over all
 RATIO = 3.0  # of one penalty to the next on the way to a single one
 ON_THE_WAY = 0.03  # violation, in units of the penalty, that is good enough there
 FREE = 1e-4  # the tolerance of what is never penalised, over that of a fit
+
+
+Stage = tuple[float, Place]  # a strength, and the optimum there
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,7 @@ class ElasticPath:
 
     Parameters
     ----------
-    rows : MemoryRows
+    rows : SelectableRows
     l1_ratio : float
         Above 0.
     factor : ndarray of shape (d,)
@@ -74,11 +80,13 @@ class ElasticPath:
         Whether a callback asked for it.
     """
 
-    def __init__(self, rows: MemoryRows, l1_ratio: float, factor: Array, limits: Limits, intercept: bool) -> None:
+    def __init__(self, rows: SelectableRows, l1_ratio: float, factor: Array, limits: Limits, intercept: bool) -> None:
+        rows = rows.by_column() if is_sparse(rows.X) else rows
         self.rows, self.l1_ratio, self.factor, self.limits, self.intercept = rows, l1_ratio, factor, limits, intercept
         self.n_passes = 0
         self.stopped = False
-        everywhere = rows.n_columns <= NARROW and rows.n_rows >= ROWS_A_COLUMN * rows.n_columns
+        narrow = rows.n_columns <= NARROW and rows.n_rows >= ROWS_A_COLUMN * rows.n_columns
+        everywhere = narrow or is_sparse(rows.X)  # a pass over which costs little more than one over some columns
         self.whole = self._solver(np.arange(rows.n_columns)) if everywhere else None
         self.in_play = factor == 0.0
         self.null_loss, self.null = self._nulls()
@@ -101,31 +109,33 @@ class ElasticPath:
         return loss, place
 
     def _free(self, place: Place, free: np.ndarray) -> Place:
-        kept, nothing = np.append(free, -1), ElasticNet(np.zeros(free.size), np.zeros(free.size))
+        nothing = ElasticNet(np.zeros(free.size), np.zeros(free.size))
         scale = float(np.abs(place.gradient).max(initial=0.0))
         tolerance = self.limits.tol * scale
-        w = np.zeros_like(place.w)
-        w[kept] = self._solver(free).minimise(nothing, place.w[kept], tolerance, self.limits.max_iter).w
-        return self.passed(w[:, None])[0]
+        found = self._solver(free).minimise([nothing], place.take(free), tolerance, self.limits.max_iter)[0]
+        return self.passed(self._everywhere(found.place.w, free)[:, None])[0]
 
     def passed(self, W: Array) -> list[Place]:
         """Return what a pass over all columns finds at coefficients (d + 1, K)."""
         self.n_passes += 1
-        sums = self.rows.sums(W)
-        if not sums.all_finite():
+        places = Place.several(self.rows, W)
+        if not all(np.isfinite(place.loss) and np.isfinite(place.gradient).all() for place in places):
             raise NonFiniteSumsError
-        loss, gradient = sums.loss / sums.weight, sums.gradient / sums.weight
-        return [Place(W[:, k], float(loss[k]), gradient[:, k]) for k in range(W.shape[1])]
+        return places
 
     def _solver(self, columns: np.ndarray) -> Solver:
         """Return a solver for some columns."""
         rows = self.rows if len(columns) == self.rows.n_columns else self.rows.take(columns)
+        return Solver(rows, self.intercept, self._told(columns))
+
+    def _working_set(self, columns: np.ndarray) -> ActiveSet | Solver:
+        """Return a solver for some columns of which few count; of sparse rows the others cost little."""
+        rows = self.rows.take(columns)
+        return (Solver if is_sparse(rows.X) else ActiveSet)(rows, self.intercept, self._told(columns))
+
+    def _told(self, columns: np.ndarray) -> Callable[[Array, Pass], bool] | None:
         told = self.limits.on_pass
-
-        def tell(w: Array, found: Pass) -> bool:
-            return told is not None and told(self._everywhere(w, columns)[:, None], found)
-
-        return Solver(rows, self.intercept, None if told is None else tell)
+        return None if told is None else lambda w, found: told(self._everywhere(w, columns)[:, None], found)
 
     def _everywhere(self, w: Array, columns: np.ndarray) -> Array:
         """Return coefficients of some columns as coefficients of all, the others 0."""
@@ -137,20 +147,16 @@ class ElasticPath:
         """Yield the optimum of each strength, of a descending sequence, to a largest violation."""
         place = start or self.null
         if self.whole is not None:
-            for strength in strengths.tolist():
-                found = self._solve(self.whole, self.penalty(strength), place.w, tolerance)
-                self.n_passes += len(found.history)
-                place = found.place
-                yield found
+            yield from self._jointly(self.whole, strengths, tolerance, place)
             return
-        before, done = max(self.largest, float(strengths[0])), 0
+        before, now, done = None, (max(self.largest, float(strengths[0])), place), 0
         solver, columns = None, np.empty(0, dtype=np.intp)
         while done < len(strengths) and not self.stopped:
             ahead = strengths[done : done + AT_ONCE]
-            chosen = np.flatnonzero(self._likely(place, before, float(ahead[-1])))
+            chosen = np.flatnonzero(self._likely(before, now, float(ahead[-1])))
             if solver is None or not np.isin(chosen, columns, assume_unique=True).all():
-                columns, solver = chosen, self._solver(chosen)
-            tried = list(self._solve_ahead(solver, columns, ahead, place, tolerance))
+                columns, solver = chosen, self._working_set(chosen)
+            tried = list(self._solve_ahead(solver, columns, ahead, before, now, tolerance))
             W = np.column_stack([found.place.w for found in tried])
             for strength, found, here in zip(ahead.tolist(), tried, self.passed(W), strict=False):
                 violation = here.violation(self.penalty(strength), self.intercept)
@@ -160,39 +166,71 @@ class ElasticPath:
                     self.in_play |= violation[:-1] > 0.0
                     break
                 self.in_play |= here.w[:-1] != 0.0
-                place, before, done = here, strength, done + 1
+                before, now, done = now, (strength, here), done + 1
                 yield replace(found, place=here, violation=float(violation.max()))
 
-    def _likely(self, place: Place, before: float, strength: float) -> np.ndarray:
+    def _likely(self, before: Stage | None, now: Stage, strength: float) -> np.ndarray:
         """Tell which columns to work on: those that ever mattered, and those whose gradient may reach its threshold.
 
-        The strong rule (Tibshirani and others, 2012): a gradient changes by no more than the threshold does.
+        It is extrapolated from the last two places; from one alone the strong rule (Tibshirani and others, 2012) says
+        that a gradient changes by no more than the threshold does.
         """
+        place = now[1]
         with np.errstate(invalid="ignore"):
-            threshold = self.penalty(max(2.0 * strength - before, 0.5 * strength)).l1
-        found: np.ndarray = self.in_play | (place.w[:-1] != 0) | (np.abs(place.gradient[:-1]) >= threshold)
+            threshold = self.penalty(strength if before else max(2.0 * strength - now[0], 0.5 * strength)).l1
+        size = np.maximum(np.abs(expected(before, now, strength)), np.abs(place.gradient))[:-1]
+        found: np.ndarray = self.in_play | (place.w[:-1] != 0) | (size >= threshold)
         return found & np.isfinite(self.factor)
 
-    def _solve_ahead(
-        self, solver: Solver, columns: np.ndarray, strengths: Array, place: Place, tolerance: float
-    ) -> Iterator[Optimum]:
-        w = place.w[np.append(columns, -1)]
-        for strength in strengths.tolist():
-            found = self._solve(solver, self.penalty(strength).take(columns), w, tolerance)
-            w = found.place.w
-            yield replace(found, place=replace(found.place, w=self._everywhere(w, columns)))
+    def _jointly(self, solver: Solver, strengths: Array, tolerance: float, place: Place) -> Iterator[Optimum]:
+        """Yield the optima of all columns: of dense rows several at once, else one by one, as the last two point."""
+        at_once = JOINTLY if self.rows.is_dense else 1
+        before, now = None, (max(self.largest, float(strengths[0])), place)
+        for start in range(0, len(strengths), at_once):
+            ahead = strengths[start : start + at_once].tolist()
+            here = replace(now[1], expected=expected(before, now, ahead[0])) if at_once == 1 else now[1]
+            passes = solver.n_passes
+            fits = solver.minimise(
+                [self.penalty(strength) for strength in ahead], here, tolerance, self.limits.max_iter
+            )
+            self.n_passes += solver.n_passes - passes
+            self.stopped = solver.stopped
+            before, now = now, (ahead[-1], fits[-1].place)
+            for fit in fits:
+                yield Optimum(fit.place, fit.worst, fit.history)
             if self.stopped:
                 return
 
-    def _solve(self, solver: Solver, penalty: ElasticNet, w: Array, tolerance: float) -> Optimum:
-        place = solver.minimise(penalty, w, tolerance, self.limits.max_iter)
-        self.stopped = solver.stopped
-        violation = place.violation(penalty, self.intercept)
-        return Optimum(place, float(violation.max()), solver.history)
+    def _solve_ahead(
+        self,
+        solver: ActiveSet | Solver,
+        columns: np.ndarray,
+        strengths: Array,
+        before: Stage | None,
+        now: Stage,
+        tolerance: float,
+    ) -> Iterator[Optimum]:
+        before = None if before is None else (before[0], before[1].take(columns))
+        now = now[0], now[1].take(columns)
+        for strength in strengths.tolist():
+            here = replace(now[1], expected=expected(before, now, strength))
+            penalty = self.penalty(strength).take(columns)
+            fit = solver.minimise([penalty], here, tolerance, self.limits.max_iter)[0]
+            before, now, self.stopped = now, (strength, fit.place), solver.stopped
+            yield Optimum(replace(fit.place, w=self._everywhere(fit.place.w, columns)), fit.worst, fit.history)
+            if self.stopped:
+                return
+
+
+def expected(before: Stage | None, now: Stage, strength: float) -> Array:
+    """Return the gradient to expect at a weaker penalty, extrapolated from two."""
+    if before is None or before[0] <= now[0]:
+        return now[1].gradient
+    return now[1].gradient + (now[0] - strength) / (before[0] - now[0]) * (now[1].gradient - before[1].gradient)
 
 
 def fit(
-    rows: MemoryRows,
+    rows: SelectableRows,
     strength: float,
     l1_ratio: float,
     factor: Array,

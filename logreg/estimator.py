@@ -22,7 +22,7 @@ from logreg.plan import fit as fit_rows
 from logreg.predict import Formula, linear, log_probabilities, predict_rows, probabilities
 from logreg.products import is_sparse
 from logreg.report import Reporter, attributes_of, has_callbacks, predictor_of, warn_of
-from logreg.rows import MemoryRows
+from logreg.rows import MemoryRows, SelectableRows
 from logreg.solve import NonFiniteSumsError
 from logreg.stop import Limits
 from logreg.threads import n_threads
@@ -248,7 +248,7 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         origin = "auto" if self.fit_intercept else None  # without an intercept zero is where it is
         data = problem.X, problem.y, problem.weight, problem.offset
         try:
-            with MemoryRows(*data, n_threads=n_threads(self.n_jobs), origin=origin) as rows:
+            with SelectableRows(*data, n_threads=n_threads(self.n_jobs), origin=origin) as rows:
 
                 def state(W: Array) -> dict[str, Any]:
                     return fitted._fitted_state() | predictor_of(rows.in_user_units(W))

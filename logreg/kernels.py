@@ -1,8 +1,8 @@
-"""Compiled kernels: loss, gradient and diagonal curvature of one model in a single sweep over a range of rows.
+"""Compiled kernels: loss, gradient and diagonal curvature of some models in a single sweep over a range of rows.
 
 Rows are taken a block at a time: scores, then the sigmoid terms of the block, then the block's part of the gradient,
-all while the block is in cache, so X is read from memory once. The terms use ``exp`` and ``log1p`` written as short
-polynomials without branches, because the compiler can only vectorise what it can see into.
+all while the block is in cache, so X is read from memory once for all models. The terms use ``exp`` and ``log1p``
+written as short polynomials without branches, because the compiler can only vectorise what it can see into.
 
 Imports numba, so it is imported when data are large enough to pay for that.
 """
@@ -170,34 +170,37 @@ def copy_rows(X: Any, by_column: bool, origin: Any, subset: Any, start: int, cop
 
 
 @compiled
-def dense_rows(X: Any, by_column: bool, origin: Any, rows: Any, w: Any, sums: Any) -> float:
-    """Add rows of a dense X to ``sums`` and return their loss.
+def dense_rows(X: Any, by_column: bool, origin: Any, rows: Any, W: Any, sums: Any) -> None:
+    """Add rows of a dense X to ``sums = (loss, gradient, diagonal, cross)`` of K models.
 
-    ``rows = (y, weight, offset, subset)``, of which all but y may be empty. With ``by_column`` X is the (d, n)
-    transpose of a column-major array. Blocks of such an array, of a subset of the rows, and of columns that start
-    from an ``origin`` are copied to a buffer first.
+    ``W`` and all sums but the loss have a row a model; diagonal and cross may have no columns. ``rows = (y, weight,
+    offset, subset)``, of which all but y may be empty. With ``by_column`` X is the (d, n) transpose of a column-major
+    array. Blocks of such an array, of a subset of the rows, and of columns that start from an ``origin`` are copied to
+    a buffer first.
     """
     y, weight, offset, subset = rows
-    n, d = y.size, w.size - 1
+    loss, gradient, diagonal, cross = sums
+    n, d = y.size, W.shape[1] - 1
     size = max(8, min(BLOCK_ROWS, BLOCK_VALUES // max(d, 1)))
     terms = np.empty((4, size))
     power_bits = terms[3].view(np.int64)
     scores = np.empty(size)
     copied = np.empty((size, d) if by_column or origin.size or subset.size else (0, d))
-    loss = 0.0
     for start in range(0, n, size):
         stop = min(start + size, n)
         m = stop - start
-        for i in range(m):
-            scores[i] = w[d] + (offset[start + i] if offset.size else 0.0)
         block_weight = weight[start:stop] if weight.size else weight
         buffers = (terms, power_bits)
         if copied.shape[0]:
             copy_rows(X, by_column, origin, subset, start, copied[:m])
-            loss += add_block(copied[:m], scores[:m], w, y[start:stop], block_weight, buffers, sums)
-        else:
-            loss += add_block(X[start:stop], scores[:m], w, y[start:stop], block_weight, buffers, sums)
-    return loss
+        for k in range(W.shape[0]):
+            w, of_model = W[k], (gradient[k], diagonal[k], cross[k])
+            for i in range(m):
+                scores[i] = w[d] + (offset[start + i] if offset.size else 0.0)
+            if copied.shape[0]:
+                loss[k] += add_block(copied[:m], scores[:m], w, y[start:stop], block_weight, buffers, of_model)
+            else:
+                loss[k] += add_block(X[start:stop], scores[:m], w, y[start:stop], block_weight, buffers, of_model)
 
 
 @compiled

@@ -17,7 +17,7 @@ from logreg import parameters, predictors, validate
 from logreg.elastic import FREE, ElasticPath, Optimum
 from logreg.estimator import LogisticRegression
 from logreg.loss import Array
-from logreg.rows import MemoryRows
+from logreg.rows import SelectableRows
 from logreg.solve import NonFiniteSumsError
 from logreg.stop import Limits
 from logreg.threads import n_threads
@@ -191,7 +191,7 @@ def logistic_path(
     n_columns = problem.X.shape[1]
     factor = parameters.penalty_factors(model.penalty_factor, model._terms(), n_columns)
     origin = "auto" if model.fit_intercept else None
-    rows = MemoryRows(
+    rows = SelectableRows(
         problem.X, problem.y, problem.weight, problem.offset, n_threads=n_threads(model.n_jobs), origin=origin
     )
     try:

@@ -67,12 +67,17 @@ def values_a_row(X: Any) -> float:
     return float(X.nnz / max(X.shape[0], 1) if is_sparse(X) else X.shape[1])
 
 
-def pieces(block: Block, n_models: int) -> Iterator[Block]:
+def pieces(block: Block, n_models: int, kind: CurvatureKind) -> Iterator[Block]:
     """Split a block so that what its products allocate stays near ``VALUES_AT_ONCE`` numbers.
 
-    A CSC matrix stays whole: its columns are long, and rows cut out of it would be copies of all of them.
+    A CSC matrix stays whole: its columns are long, and rows cut out of it would be copies of all of them. So does what
+    is wider than long and needs no copy: each piece adds to all columns.
     """
-    n = len(block.y)
+    n, X = len(block.y), block.X
+    as_it_is = block.subset is None and block.origin is None and kind == "none"
+    if as_it_is and isinstance(X, np.ndarray) and X.dtype == np.float64 and n < X.shape[1]:
+        yield block
+        return
     size = max(16, int(VALUES_AT_ONCE / max(values_a_row(block.X), n_models, 1)))
     if size >= n or (is_sparse(block.X) and block.X.format == "csc"):
         yield block
@@ -92,12 +97,12 @@ def block_sums(block: Block, W: Array, kind: CurvatureKind) -> Sums:
     Costs ``4 n d K`` flops, ``2 n d K`` more for the diagonal curvature and ``2 n d**2 K`` for the full one.
     """
     total = Sums.zeros(W.shape[0] - 1, W.shape[1], kind)
-    for piece in pieces(block, W.shape[1]):
+    for piece in pieces(block, W.shape[1], kind):
         X = piece.values()
         loss, residual, curvature = weighted_terms(piece, X, W)
         total.weight[:] += len(piece.y) if piece.weight is None else piece.weight.sum()
         total.loss[:] += loss.sum(axis=0)
-        total.gradient[:-1] += X.T @ residual
+        total.gradient[:-1] += X.T @ residual if is_sparse(X) else (residual.T @ X).T
         total.gradient[-1] += residual.sum(axis=0)
         if total.curvature is not None:
             add = add_full if kind == "full" else add_diagonal
@@ -110,7 +115,7 @@ def block_curvature(block: Block, W: Array, columns: np.ndarray | None) -> Array
     """Return the curvatures over a block of some columns (None: all) and the intercept, (K, k + 1, k + 1)."""
     width = W.shape[0] if columns is None else len(columns) + 1
     total = np.zeros((W.shape[1], width, width))
-    for piece in pieces(block, W.shape[1]):
+    for piece in pieces(block, W.shape[1], "full"):
         X = piece.values()
         curvature = weighted_terms(piece, X, W)[2]
         add_full(X if columns is None else X[:, columns], curvature, total)
@@ -119,7 +124,7 @@ def block_curvature(block: Block, W: Array, columns: np.ndarray | None) -> Array
 
 def weighted_terms(block: Block, X: Any, W: Array) -> tuple[Array, Array, Array]:
     """Return loss, residual and curvature of each row of a block whose numbers are X, each (n, K)."""
-    scores = X @ W[:-1] + W[-1]
+    scores = product(X, W[:-1]) + W[-1]
     if block.offset is not None:
         scores += block.offset[:, None]
     found = terms(scores, block.y)
@@ -127,6 +132,21 @@ def weighted_terms(block: Block, X: Any, W: Array) -> tuple[Array, Array, Array]
         for term in found:
             term *= block.weight[:, None]
     return found
+
+
+def product(X: Any, W: Array) -> Array:
+    """Return ``X W``; what is wider than long is read only where there are coefficients."""
+    if not is_sparse(X) and X.shape[1] > X.shape[0]:
+        used = np.flatnonzero(W.any(axis=1))
+        if 2 * used.size < len(W):
+            X, W = some_columns(X, used), W[used]
+    found: Array = X @ W
+    return found
+
+
+def some_columns(X: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Return a copy of some columns of a dense array, by column."""
+    return X.T[columns].T if X.flags.f_contiguous else X[:, columns]
 
 
 def add_diagonal(X: Any, curvature: Array, total: Array) -> None:

@@ -1,4 +1,4 @@
-"""The loop of the elastic net, for one model: pass, stop?, minimise a quadratic model, step.
+"""The loop of the elastic net: pass, stop?, minimise a quadratic model, step.
 
 The gradient of a pass is exact and from every row; the model's curvature, of the columns in play, may be old or from a
 sample, and only decides how many passes it takes.
@@ -11,19 +11,19 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from logreg.coordinate import minimise_model
+from logreg.coordinate import QuadraticModel
 from logreg.penalty import ElasticNet
-from logreg.rows import MemoryRows
+from logreg.products import is_sparse
+from logreg.rows import SelectableRows
 from logreg.stop import Pass
 from logreg.sums import Array
 
 WIDEST_MATRIX = 1_500  # columns in play up to which a model has a matrix; beyond, it is read off the rows
 STALE = 0.2  # share of the largest violation that a step may leave before its model is renewed
 NEAR = 0.8  # share of its threshold from which a zero column's gradient is taken into the model, as it may pass it
+MOST = 0.5  # share of the columns from which on the model might as well have all
 INEXACT = 0.05  # share of the largest violation that the minimum of a model may leave in the model
 CONSTANT = 1e-12  # share of a column's curvature about zero, below which it does not vary
-SAMPLE_FLOPS = 4e9  # of a matrix, from which on it is taken from a sample
-SAMPLED_ROWS, ROWS_A_COLUMN = 20_000, 40  # rows of that sample, at least so many and so many for each column
 SHORTEST = 1e-10  # share of a step that is taken whatever it brings
 
 
@@ -37,17 +37,21 @@ class Place:
         The mean loss.
     gradient : ndarray of shape (d + 1,)
         Of the mean loss.
+    expected : ndarray of shape (d + 1,) or None
+        The gradient that the next optimum is expected to have, None for the same.
     """
 
     w: Array
     loss: float
     gradient: Array
+    expected: Array | None = None
 
     @classmethod
-    def of(cls, rows: MemoryRows, w: Array) -> Place:
-        """Make a pass."""
-        sums = rows.sums(w[:, None])
-        return cls(w, float(sums.loss[0] / sums.weight[0]), sums.gradient[:, 0] / sums.weight[0])
+    def several(cls, rows: SelectableRows, W: Array) -> list[Place]:
+        """Make a pass at coefficients (d + 1, K)."""
+        sums = rows.sums(W)
+        loss, gradient = sums.loss / sums.weight, sums.gradient / sums.weight
+        return [cls(W[:, k], float(loss[k]), np.ascontiguousarray(gradient[:, k])) for k in range(W.shape[1])]
 
     def violation(self, penalty: ElasticNet, intercept: bool) -> Array:
         """Return how far each coefficient is from its optimality condition, shape (d + 1,)."""
@@ -61,37 +65,40 @@ class Place:
         """Return the mean loss and the penalty."""
         return self.loss + penalty.value(self.w[:-1])
 
+    def take(self, columns: np.ndarray) -> Place:
+        """Return what it says of some columns and the intercept; the coefficients of the others must be 0."""
+        kept = np.append(columns, -1)
+        return Place(
+            self.w[kept], self.loss, self.gradient[kept], None if self.expected is None else self.expected[kept]
+        )
 
-@dataclass
-class Matrix:
+    def near(self, penalty: ElasticNet, share: float) -> np.ndarray:
+        """Tell which columns count, or are expected to: with a gradient of such a share of the threshold."""
+        w, gradient = self.w[:-1], self.gradient if self.expected is None else self.expected
+        found: np.ndarray = (w != 0) | (np.abs(gradient[:-1] + penalty.l2 * w) > share * penalty.l1)
+        return found
+
+
+class Model:
     """A quadratic model of some columns, the intercept moved along: their curvature about its weighted means."""
 
-    columns: np.ndarray
-    H: Array
-    mean: Array
-    total: float
-
-    @classmethod
-    def of(cls, rows: MemoryRows, w: Array, columns: np.ndarray, intercept: bool, n_sampled: int) -> Matrix:
-        """Take the curvature at w, from a sample of the rows where there are more."""
-        part, v = (rows, w) if len(columns) == rows.n_columns else (rows.take(columns), w[np.append(columns, -1)])
-        part = part.sample(n_sampled, seed=0)
-        sums = part.sums(v[:, None], "full")
-        assert sums.curvature is not None
-        H = sums.curvature[0] / sums.weight[0]
+    def __init__(self, rows: SelectableRows, w: Array, columns: np.ndarray, intercept: bool) -> None:
+        H = rows.curvature_of(w, columns)
         cross, total, about_zero = H[-1, :-1].copy(), float(H[-1, -1]) * intercept, np.diagonal(H)[:-1].copy()
         mean = cross / total if total > 0 else np.zeros_like(cross)
         H = H[:-1, :-1] - np.outer(mean, cross)
         constant = np.diagonal(H) <= CONSTANT * about_zero
         H[constant], H[:, constant] = 0.0, 0.0
-        return cls(columns, np.ascontiguousarray(H), mean, total)
+        self.columns, self.of_columns, self.mean, self.total = columns, QuadraticModel(H), mean, total
+        self.has = np.zeros(rows.n_columns, dtype=bool)
+        self.has[columns] = True
 
     def step(self, place: Place, penalty: ElasticNet, tolerance: float) -> Array:
         """Return the step to the minimum of the model, shape (d + 1,)."""
         of_intercept = place.gradient[-1]
         gradient = place.gradient[self.columns] - self.mean * (of_intercept if self.total > 0 else 0.0)
         w = place.w[self.columns]
-        moved = minimise_model(self.H, gradient, w, penalty.take(self.columns), tolerance) - w
+        moved = self.of_columns.minimise(gradient, w, penalty.take(self.columns), tolerance) - w
         step = np.zeros_like(place.w)
         step[self.columns] = moved
         if self.total > 0:
@@ -99,87 +106,139 @@ class Matrix:
         return step
 
 
-@dataclass
-class Solver:
-    """Minimises the mean loss and an elastic net over the same rows, for one penalty after the other.
-
-    Parameters
-    ----------
-    rows : MemoryRows
-    intercept : bool
-    on_pass : callable, default=None
-        Called after every pass with the coefficients (d + 1,) and the :class:`Pass`; True stops the fit.
+@dataclass(eq=False)
+class Fit:
+    """One penalty on its way: where it stands, and the step that it tries next.
 
     Attributes
     ----------
+    model : Model or None
+        What the last step came from, None if from the rows.
+    length : float
+        How much of the step is tried.
+    accepted : bool
+        Whether the last trial was.
+    violation : ndarray of shape (d + 1,)
+        Of the optimality conditions.
+    left : float
+        The share of the largest violation that the last whole step left.
     history : list of Pass
-        Of the last penalty.
-    stopped : bool
-        Whether ``on_pass`` asked for it.
     """
 
-    rows: MemoryRows
-    intercept: bool = True
-    on_pass: Callable[[Array, Pass], bool] | None = None
-    stopped: bool = False
+    penalty: ElasticNet
+    place: Place
+    model: Model | None
+    step: Array = field(default_factory=lambda: np.empty(0))
+    slope: float = 0.0
+    length: float = 1.0
+    accepted: bool = True
+    violation: Array = field(default_factory=lambda: np.array([np.inf]))
+    left: float = 1.0
     history: list[Pass] = field(default_factory=list)
-    model: Matrix | None = None
-    n_sampled: int = SAMPLED_ROWS
 
-    def minimise(self, penalty: ElasticNet, w: Array, tolerance: float, max_passes: int) -> Place:
-        """Return the place from w on where no coefficient violates its optimality condition by more than a tolerance.
+    @property
+    def worst(self) -> float:
+        """The largest violation of an optimality condition."""
+        return float(self.violation.max())
 
-        Or the best one that so many passes reach.
+    def look(self, intercept: bool) -> None:
+        """See how far the conditions of the optimum are violated here."""
+        violation = self.place.violation(self.penalty, intercept)
+        self.left = float(violation.max()) / self.worst if self.length == 1.0 else 1.0
+        self.violation = violation
+
+    def fits(self, model: Model | None) -> bool:
+        """Tell whether a model has all columns that count here, and served well if it was the last."""
+        needed = (self.place.w[:-1] != 0) | (self.violation[:-1] > 0)
+        return model is not None and bool(model.has[needed].all()) and (model is not self.model or self.left <= STALE)
+
+    def arrive(self, trial: Place) -> None:
+        """Accept a trial or shorten the step to where the objective stops falling along it."""
+        beyond = trial.slope(self.penalty, self.step, ahead=False)
+        self.accepted = beyond <= -0.5 * self.slope or self.length < SHORTEST
+        if self.accepted:
+            self.place = trial
+        else:
+            self.length *= min(max(-self.slope / (beyond - self.slope), 0.1), 0.5) if np.isfinite(beyond) else 0.1
+
+
+class Solver:
+    """Minimises the mean loss and elastic nets over the same rows, for one penalty or several at once.
+
+    Parameters
+    ----------
+    rows : SelectableRows
+    intercept : bool
+    on_pass : callable, default=None
+        Called after every pass with the coefficients (d + 1,) of each fit and its :class:`Pass`; True stops all.
+
+    Attributes
+    ----------
+    stopped : bool
+        Whether ``on_pass`` asked for it.
+    n_passes : int
+        So far.
+    """
+
+    def __init__(
+        self, rows: SelectableRows, intercept: bool = True, on_pass: Callable[[Array, Pass], bool] | None = None
+    ) -> None:
+        self.rows, self.intercept, self.on_pass = rows, intercept, on_pass
+        self.stopped, self.n_passes = False, 0
+        self.model: Model | None = None
+
+    def minimise(self, penalties: list[ElasticNet], place: Place, tolerance: float, max_passes: int) -> list[Fit]:
+        """Go from a place to where no coefficient violates its optimality condition by more than a tolerance.
+
+        Or as near as so many passes come. Each pass serves all penalties that are not there yet.
         """
-        self.history = []
-        place, step, length, accepted = Place.of(self.rows, w), np.zeros_like(w), 1.0, True
-        worst, left = np.inf, 1.0  # the largest violation, and what share of it the last step left
+        fits = [Fit(penalty, place, self.model) for penalty in penalties]
+        live = fits
         while True:
-            if accepted:
-                violation = place.violation(penalty, self.intercept)
-                left, worst = float(violation.max()) / worst if length == 1.0 else 1.0, float(violation.max())
-                step, length = self._step(place, penalty, violation, tolerance, left), 1.0
-                slope = place.slope(penalty, step, ahead=True)
-            self._record(place, penalty, slope, length, accepted)
-            arrived = worst <= tolerance or slope >= 0.0  # no step descends where rounding has won
-            if arrived or self.stopped or len(self.history) >= max_passes:
-                return place
-            trial = Place.of(self.rows, place.w + length * step)
-            beyond = trial.slope(penalty, step, ahead=False)
-            accepted = beyond <= -0.5 * slope or length < SHORTEST
-            if accepted:
-                place = trial
-            else:
-                length *= min(max(-slope / (beyond - slope), 0.1), 0.5) if np.isfinite(beyond) else 0.1
+            self._aim([fit for fit in live if fit.accepted], tolerance)
+            for fit in live:
+                self._record(fit)
+            live = [fit for fit in live if fit.worst > tolerance and fit.slope < 0.0 and len(fit.history) < max_passes]
+            if not live or self.stopped:  # no step descends where rounding has won
+                return fits
+            W = np.column_stack([fit.place.w + fit.length * fit.step for fit in live])
+            self.n_passes += 1
+            for fit, trial in zip(live, Place.several(self.rows, W), strict=True):
+                fit.arrive(trial)
 
-    def _record(self, place: Place, penalty: ElasticNet, slope: float, length: float, accepted: bool) -> None:
-        decrement = np.sqrt(max(-slope, 0.0) * self.rows.total_weight)
-        found = Pass(*map(np.atleast_1d, (place.objective(penalty), decrement, length, accepted)))
-        self.history.append(found)
-        self.stopped = self.on_pass is not None and self.on_pass(place.w, found)
-
-    def _step(self, place: Place, penalty: ElasticNet, violation: Array, tolerance: float, left: float) -> Array:
-        w, violation = place.w[:-1], violation[:-1]
-        inner = max(0.1 * tolerance, INEXACT * 0.1 * float(violation.max(initial=0.0)))
-        near = (w != 0) | (np.abs(place.gradient[:-1] + penalty.l2 * w) > NEAR * penalty.l1)
-        columns = np.flatnonzero(near)
-        if columns.size > WIDEST_MATRIX:
+    def _aim(self, fits: list[Fit], tolerance: float) -> None:
+        """Give each fit its next step, from a model that is renewed where it no longer serves."""
+        for fit in fits:
+            fit.look(self.intercept)
+            fit.slope *= fit.left**2  # which stays, as an estimate, where no more step is made
+        fits = [fit for fit in fits if fit.worst > tolerance]
+        ill = [fit for fit in fits if not fit.fits(fit.model)]
+        if ill:
+            columns = np.flatnonzero(np.logical_or.reduce([fit.place.near(fit.penalty, NEAR) for fit in ill]))
+            if columns.size > MOST * self.rows.n_columns and self.rows.n_columns <= WIDEST_MATRIX:
+                columns = np.arange(self.rows.n_columns)
             self.model = None
-            return self.rows.coordinate_step(place.w, columns, penalty.take(columns), inner, self.intercept)
-        needed = np.flatnonzero((w != 0) | (violation > 0))
-        model = self.model
-        if model is None or left > STALE or not np.isin(needed, model.columns, assume_unique=True).all():
-            narrow = self.rows.n_columns <= WIDEST_MATRIX and self.rows.n_rows >= 4 * self.rows.n_columns
-            self.model = Matrix.of(
-                self.rows,
-                place.w,
-                np.arange(self.rows.n_columns) if narrow else columns,
-                self.intercept,
-                self._sample_size(len(columns)),
-            )
-        assert self.model is not None
-        return self.model.step(place, penalty, inner)
+            from_rows = (
+                is_sparse(self.rows.X) and max(fit.left for fit in ill) <= STALE
+            )  # cheaper, but for correlated columns
+            if columns.size <= WIDEST_MATRIX and not from_rows:
+                self.model = Model(self.rows, ill[len(ill) // 2].place.w, columns, self.intercept)
+            for fit in ill:
+                fit.model = self.model
+        for fit in fits:
+            inner = max(0.1 * tolerance, INEXACT * 0.1 * fit.worst)
+            place, penalty = fit.place, fit.penalty
+            if fit.model is not None:
+                fit.step = fit.model.step(place, penalty, inner)
+            else:
+                columns = np.flatnonzero(place.near(penalty, NEAR))
+                fit.step = self.rows.coordinate_step(
+                    place.w, columns, penalty.take(columns), 0.3 * tolerance, self.intercept
+                )
+            fit.slope, fit.length = place.slope(penalty, fit.step, ahead=True), 1.0
 
-    def _sample_size(self, n_columns: int) -> int:
-        flops = 2.0 * self.rows.n_rows * n_columns**2
-        return self.rows.n_rows if flops <= SAMPLE_FLOPS else max(self.n_sampled, ROWS_A_COLUMN * n_columns)
+    def _record(self, fit: Fit) -> None:
+        decrement = np.sqrt(max(-fit.slope, 0.0) * self.rows.total_weight)
+        found = Pass(*map(np.atleast_1d, (fit.place.objective(fit.penalty), decrement, fit.length, fit.accepted)))
+        fit.history.append(found)
+        self.stopped |= self.on_pass is not None and self.on_pass(fit.place.w, found)

@@ -53,6 +53,69 @@ def add_level_sums(codes: Any, term: Any, sums: Any) -> None:
 
 
 @compiled
+def row_scores(X: Any, start: int, W: Any, scores: Any) -> None:
+    """Add ``X W`` of rows of a CSR matrix, from number ``start``, to scores of shape (4, m), for W of shape (d, 4)."""
+    data, indices, indptr = X
+    for i in range(scores.shape[1]):
+        z0, z1, z2, z3 = 0.0, 0.0, 0.0, 0.0
+        for entry in range(indptr[start + i], indptr[start + i + 1]):
+            column, value = indices[entry], data[entry]
+            z0 += value * W[column, 0]
+            z1 += value * W[column, 1]
+            z2 += value * W[column, 2]
+            z3 += value * W[column, 3]
+        scores[0, i] += z0
+        scores[1, i] += z1
+        scores[2, i] += z2
+        scores[3, i] += z3
+
+
+@compiled
+def row_sums(X: Any, start: int, terms: Any, sums: Any) -> None:
+    """Add ``X' terms`` of rows of a CSR matrix, from number ``start``, to sums of shape (d, 4); terms are (4, m)."""
+    data, indices, indptr = X
+    for i in range(terms.shape[1]):
+        t0, t1, t2, t3 = terms[0, i], terms[1, i], terms[2, i], terms[3, i]
+        for entry in range(indptr[start + i], indptr[start + i + 1]):
+            column, value = indices[entry], data[entry]
+            sums[column, 0] += value * t0
+            sums[column, 1] += value * t1
+            sums[column, 2] += value * t2
+            sums[column, 3] += value * t3
+
+
+@compiled
+def column_scores(X: Any, w: Any, scores: Any) -> None:
+    """Add ``X w`` of a CSC matrix to scores; columns of coefficient 0 are not read."""
+    data, indices, indptr = X
+    for j in range(indptr.size - 1):
+        if w[j] != 0.0:
+            for entry in range(indptr[j], indptr[j + 1]):
+                scores[indices[entry]] += data[entry] * w[j]
+
+
+@compiled
+def column_sums(X: Any, terms: Any, sums: Any) -> None:
+    """Add ``X' residual`` and, where there is room, ``X**2' curvature`` and ``X' curvature`` of a CSC matrix.
+
+    ``terms`` holds loss, residual and curvature of the rows, ``sums = (gradient, diagonal, cross)``.
+    """
+    data, indices, indptr = X
+    gradient, diagonal, cross = sums
+    residual, curvature = terms[1], terms[2]
+    for j in range(indptr.size - 1):
+        slope = 0.0
+        for entry in range(indptr[j], indptr[j + 1]):
+            slope += data[entry] * residual[indices[entry]]
+        gradient[j] += slope
+        if diagonal.size:
+            for entry in range(indptr[j], indptr[j + 1]):
+                part = data[entry] * curvature[indices[entry]]
+                cross[j] += part
+                diagonal[j] += part * data[entry]
+
+
+@compiled
 def paired_rows(X: Any, rows: Any, w: Any, place: Any, total: Any) -> None:
     """Add the curvature of rows of a CSR matrix to ``total``, a pair of stored numbers at a time.
 

@@ -1,12 +1,12 @@
 """A block of rows -> Sums by compiled kernels: what they are handed, and where their sums go.
 
-Takes the place of the matrix products of products.py for one model on large data. Imports numba by way of the kernels.
+Takes the place of the matrix products of products.py on large data. Imports numba by way of the kernels.
 """
 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -16,13 +16,24 @@ from logreg.columns import NO_COLUMN, Columns
 from logreg.kernels import dense_rows, root_rows, sigmoid_terms, sparse_rows
 from logreg.products import Block, is_sparse
 from logreg.scale import Scale
-from logreg.sparse_kernels import add_level_scores, add_level_sums, add_number_scores, number_sums, paired_rows
+from logreg.sparse_kernels import (
+    add_level_scores,
+    add_level_sums,
+    add_number_scores,
+    column_scores,
+    column_sums,
+    number_sums,
+    paired_rows,
+    row_scores,
+    row_sums,
+)
 from logreg.sums import Array, CurvatureKind, Sums
 
 ROOT_VALUES = 500_000  # of the square root of a curvature at a time: they stay in cache
 COLUMN_ROWS = 65_536  # of a table by columns at a time: enough to pay for the calls, a column each
 MATRIX_ROWS = 4_096  # of it that become a matrix at a time
 LANES, MANY_LEVELS = 4, 4_096  # sums of a level, unless levels are so many that neighbours seldom share one
+Parts = Callable[[Callable[[slice], None]], Iterable[None]]
 ColumnSums = tuple[Array, Array, Array]  # gradient, diagonal and cross terms of each column, the last two may be empty
 INT, FLOAT = ctypes.POINTER(ctypes.c_int), ctypes.POINTER(ctypes.c_float)
 SSYRK = ctypes.CFUNCTYPE(
@@ -31,33 +42,93 @@ SSYRK = ctypes.CFUNCTYPE(
 
 
 def block_sums(block: Block, W: Array, kind: CurvatureKind) -> Sums:
-    """Return the sums over a block at coefficients W of shape (d + 1, 1), for kinds "none" and "diagonal"."""
-    d = W.shape[0] - 1
-    w = np.ascontiguousarray(W[:, 0])
-    if is_sparse(block.X):
-        by_column = np.zeros((d + 1, 3 if kind == "diagonal" else 1))
-        loss = sparse_rows(sparse_arrays_of(block.X), arrays_of(block), fixed(w), by_column)
-        gradient, diagonal, cross = by_column.T if kind == "diagonal" else (by_column[:, 0], *np.zeros((2, 0)))
+    """Return the sums over a block at coefficients W of shape (d + 1, K), for kinds "none" and "diagonal"."""
+    width, n_models = W.shape
+    sums = np.zeros(n_models), np.zeros((n_models, width)), *np.zeros((2, n_models, width * (kind == "diagonal")))
+    loss, gradient, diagonal, cross = sums
+    W = np.ascontiguousarray(W.T)
+    storage = block.X.format if is_sparse(block.X) else "table" if isinstance(block.X, Columns) else "dense"
+    if storage == "csr" and n_models > 1 and kind == "none" and block.subset is None:
+        for first in range(0, n_models, 4):
+            add_four(block, W[first : first + 4], loss[first : first + 4], gradient[first : first + 4])
+    elif storage != "dense":
+        add = add_columns if storage == "table" else add_rows
+        for k, w in enumerate(W):
+            loss[k] = add(block, w, (gradient[k], diagonal[k], cross[k]))
     else:
-        gradient, diagonal, cross = sums = np.zeros(d + 1), *np.zeros((2, d + 1 if kind == "diagonal" else 0))
-        is_table = isinstance(block.X, Columns)
-        loss = column_sums(block, w, sums) if is_table else dense_sums(block, w, sums)
+        dense_rows(*dense_arrays_of(block), arrays_of(block), fixed(W), sums)
     weight = len(block.y) if block.weight is None else block.weight.sum()
     curvature = None
     if kind == "diagonal":
-        cross[d] = diagonal[d]
-        curvature = np.stack([diagonal, cross])[None]
-    return Sums(np.array([float(weight)]), np.array([loss]), gradient[:, None], curvature)
+        cross[:, -1] = diagonal[:, -1]
+        curvature = np.stack([diagonal, cross], axis=1)
+    return Sums(np.full(n_models, float(weight)), loss, gradient.T, curvature)
 
 
-def dense_sums(block: Block, w: Array, sums: ColumnSums) -> float:
-    """Add rows of a dense array to ``sums`` and return their loss."""
-    loss: float = dense_rows(*dense_arrays_of(block), arrays_of(block), fixed(w), sums)
+def add_rows(block: Block, w: Array, sums: ColumnSums) -> float:
+    """Add sparse rows to ``sums = (gradient, diagonal, cross)`` and return their loss."""
+    by_column = np.zeros((len(w), 3 if sums[1].size else 1))
+    loss: float = sparse_rows(sparse_arrays_of(block.X), arrays_of(block), fixed(w), by_column)
+    for total, found in zip(sums, by_column.T, strict=False):
+        total += found
     return loss
 
 
-def column_sums(block: Block, w: Array, sums: ColumnSums) -> float:
-    """Add rows of a table by columns to ``sums = (gradient, diagonal, cross)`` and return their loss.
+def add_four(block: Block, W: Array, loss: Array, gradient: Array) -> None:
+    """Add sparse rows to losses and gradients of up to four models, which share the reading of the rows."""
+    X, n_models = sparse_arrays_of(block.X), len(W)
+    by_column, sums = np.zeros((W.shape[1], 4)), np.zeros((W.shape[1], 4))
+    by_column[:, :n_models] = W.T
+    buffer = np.empty((4, MATRIX_ROWS))
+    for start in range(0, len(block.y), MATRIX_ROWS):
+        part = block._replace(X=np.empty((0, 0))).rows(start, start + MATRIX_ROWS)
+        scores = np.repeat(by_column[-1:].T, len(part.y), axis=1)
+        if part.offset is not None:
+            scores += part.offset
+        row_scores(X, start, by_column, scores)
+        for k in range(n_models):
+            terms = terms_of(scores[k], part, buffer)
+            loss[k] += terms[0].sum()
+            gradient[k, -1] += terms[1].sum()
+            scores[k] = terms[1]
+        row_sums(X, start, scores, sums)
+    gradient[:, :-1] += sums[:-1, :n_models].T
+
+
+def csc_sums(block: Block, W: Array, kind: CurvatureKind, parts: Parts) -> Sums:
+    """Return the sums over all rows of a CSC matrix likewise, for kinds "none" and "diagonal".
+
+    ``parts`` applies a function to ranges of the columns, in threads where there are any.
+    """
+    d, n_models = W.shape[0] - 1, W.shape[1]
+    total, (data, indices, indptr) = Sums.zeros(d, n_models, kind), sparse_arrays_of(block.X)
+    total.weight[:] = len(block.y) if block.weight is None else block.weight.sum()
+    for k, w in enumerate(np.ascontiguousarray(W.T)):
+        scores = np.full(len(block.y), w[-1]) if block.offset is None else w[-1] + block.offset
+        column_scores((data, indices, indptr), fixed(w), scores)
+        terms = terms_of(scores, block, np.empty((4, len(scores))))
+        gradient, (diagonal, cross) = np.zeros(d + 1), np.zeros((2, (d + 1) * (kind == "diagonal")))
+
+        def add(some: slice, terms: Array = terms, sums: ColumnSums = (gradient, diagonal, cross)) -> None:
+            column_sums((data, indices, indptr[some.start : some.stop + 1]), terms, tuple(part[some] for part in sums))
+
+        list(parts(add))
+        total.loss[k], gradient[-1] = terms[0].sum(), terms[1].sum()
+        total.gradient[:, k] = gradient
+        if total.curvature is not None:
+            diagonal[-1] = cross[-1] = terms[2].sum()
+            total.curvature[k] = diagonal, cross
+    return total
+
+
+def terms_of(scores: Array, block: Block, buffer: Array) -> Array:
+    """Return loss, residual and curvature of the rows of a block, in a buffer of 4 rows."""
+    sigmoid_terms(scores, fixed(block.y), fixed(block.weight), buffer, buffer[3].view(np.int64))
+    return buffer[:3, : len(scores)]
+
+
+def add_columns(block: Block, w: Array, sums: ColumnSums) -> float:
+    """Add rows of a table by columns to ``sums`` likewise and return their loss.
 
     Column by column, some thousand rows at a time, whose scores and terms stay in cache: a number or a code is read
     twice, and a level costs one gather and one scatter a row.
@@ -74,9 +145,9 @@ def column_sums(block: Block, w: Array, sums: ColumnSums) -> float:
         for values, column in X.numbers:
             add_number_scores(fixed(values), origin[column], w[column], scores)
         for (codes, _), coefficients in zip(X.categories, level_w, strict=True):
-            add_level_scores(fixed(codes), coefficients, scores)
-        sigmoid_terms(scores, fixed(part.y), fixed(part.weight), buffer, buffer[3].view(np.int64))
-        terms = buffer[:3, : len(part.y)]
+            if coefficients.any():
+                add_level_scores(fixed(codes), coefficients, scores)
+        terms = terms_of(scores, part, buffer)
         loss += terms[0].sum()
         add_terms(X, terms, origin, sums, level_sums)
     for (_, columns), by_lane in zip(categories, level_sums, strict=True):

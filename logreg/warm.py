@@ -10,7 +10,10 @@ import numpy as np
 from scipy import sparse
 
 from logreg.columns import Category, Columns, Numbers
-from logreg.rows.memory import COMPILED_FROM, MemoryRows
+from logreg.coordinate import QuadraticModel
+from logreg.penalty import ElasticNet
+from logreg.rows import SelectableRows
+from logreg.rows.memory import COMPILED_FROM
 from logreg.scale import Scale
 from logreg.sums import CurvatureKind
 
@@ -30,6 +33,7 @@ STORAGES: tuple[Callable[[np.ndarray], Any], ...] = (
     np.ascontiguousarray,
     np.asfortranarray,
     sparse.csr_matrix,
+    sparse.csc_matrix,
     as_table,
 )
 
@@ -40,7 +44,7 @@ def warm_up() -> None:
     Fits of a million numbers and more run compiled code, which the first of them on a machine compiles and the first
     in a process loads. Call this where the wait would disturb, for example when a service starts. It takes about 10
     seconds with an empty cache and one second with a full one, and covers dense float64 and float32 of either order,
-    CSR matrices and category columns, on one thread and on several.
+    sparse matrices and category columns, on one thread and on several, and elastic nets.
 
     The cache is the package's own ``__pycache__``; where that cannot be written to, the user's cache folder
     (``~/.cache/numba`` on Linux); or the folder that the environment variable ``NUMBA_CACHE_DIR`` names. Where none can
@@ -57,7 +61,11 @@ def warm_up() -> None:
     for store, dtype in product(STORAGES, (np.float64, np.float32)):
         X = store(np.ones((len(y), N_COLUMNS), dtype=dtype))
         for n_threads in (1, 2):
-            with MemoryRows(X, y, n_threads=n_threads, origin=None) as rows:
+            with SelectableRows(X, y, n_threads=n_threads, origin=None) as rows:
                 for kind in get_args(CurvatureKind):
                     sums = rows.sums(w, kind)
                 rows.curvature(w, Scale.from_sums(sums, np.zeros(1), intercept=True))
+                rows.sums(np.hstack([w, w]))
+        if rows.is_csc:
+            rows.coordinate_step(w[:, 0], np.arange(2), ElasticNet(np.ones(2), np.ones(2)), 1.0, True)
+    QuadraticModel(np.eye(2)).minimise(np.ones(2), np.zeros(2), ElasticNet(np.ones(2), np.ones(2)), 1.0)

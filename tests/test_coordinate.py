@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from logreg import coordinate
-from logreg.coordinate import minimise_model
+from logreg.coordinate import QuadraticModel
 from logreg.penalty import ElasticNet
 
 S = 12
@@ -28,7 +28,7 @@ def violation(H, gradient, start, penalty, v):
 def test_no_coefficient_violates_its_optimality_condition(correlation, l1, l2):
     H, gradient, start = model(correlation)
     penalty = ElasticNet(np.full(S, l1), np.full(S, l2))
-    v = minimise_model(H, gradient, start, penalty, 1e-12)
+    v = QuadraticModel(H).minimise(gradient, start, penalty, 1e-12)
     assert violation(H, gradient, start, penalty, v) < 1e-10
     assert l1 < 10.0 or not v.any()
 
@@ -37,16 +37,16 @@ def test_no_coefficient_violates_its_optimality_condition(correlation, l1, l2):
 def test_newton_steps_on_the_support_change_only_the_time(monkeypatch, widest):
     H, gradient, start = model(0.5)
     penalty = ElasticNet(np.linspace(0.0, 1.0, S), np.zeros(S))
-    plain = minimise_model(H, gradient, start, penalty, 1e-12)
+    plain = QuadraticModel(H).minimise(gradient, start, penalty, 1e-12)
     monkeypatch.setattr(coordinate, "WIDEST_SUPPORT", widest)
-    np.testing.assert_allclose(minimise_model(H, gradient, start, penalty, 1e-12), plain, atol=1e-10)
+    np.testing.assert_allclose(QuadraticModel(H).minimise(gradient, start, penalty, 1e-12), plain, atol=1e-10)
 
 
 def test_excluded_and_unpenalised_coordinates():
     H, gradient, start = model(0.3)
     l1 = np.full(S, 0.2)
     l1[0], l1[1], start[0] = np.inf, 0.0, 0.0
-    v = minimise_model(H, gradient, start, ElasticNet(l1, np.zeros(S)), 1e-12)
+    v = QuadraticModel(H).minimise(gradient, start, ElasticNet(l1, np.zeros(S)), 1e-12)
     assert v[0] == 0.0
     assert abs((gradient + H @ (v - start))[1]) < 1e-10
 
@@ -56,13 +56,13 @@ def test_a_column_twice_has_a_minimum_all_the_same():
     twice = np.ix_([*range(S), 3], [*range(S), 3])
     H, gradient, start = H[twice], np.append(gradient, gradient[3]), np.append(start, start[3])
     penalty = ElasticNet(np.full(S + 1, 0.05), np.zeros(S + 1))
-    v = minimise_model(H, gradient, start, penalty, 1e-12)
+    v = QuadraticModel(H).minimise(gradient, start, penalty, 1e-12)
     assert violation(H, gradient, start, penalty, v) < 1e-9
 
 
 def test_what_was_given_is_left_alone():
     H, gradient, start = model(0.5)
     given = [array.copy() for array in (H, gradient, start)]
-    minimise_model(H, gradient, start, ElasticNet(np.full(S, 0.1), np.zeros(S)), 1e-9)
+    QuadraticModel(H).minimise(gradient, start, ElasticNet(np.full(S, 0.1), np.zeros(S)), 1e-9)
     for before, after in zip(given, (H, gradient, start), strict=True):
         np.testing.assert_array_equal(before, after)

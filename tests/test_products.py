@@ -129,11 +129,11 @@ def test_gradient_and_curvature_are_the_derivatives_of_the_loss(store):
 def test_cutting_a_block_into_pieces_changes_nothing_but_rounding(store, kind, at_once, monkeypatch):
     block, W = make_block(store), make_coefficients()
     monkeypatch.setattr(products, "VALUES_AT_ONCE", 10**9)
-    assert len(list(pieces(block, K))) == 1
+    assert len(list(pieces(block, K, kind))) == 1
     whole = block_sums(block, W, kind)
     monkeypatch.setattr(products, "VALUES_AT_ONCE", at_once)
     is_csc = sparse.issparse(block.X) and block.X.format == "csc"
-    assert (len(list(pieces(block, K))) > 1) == (at_once < 1000 and not is_csc)
+    assert (len(list(pieces(block, K, kind))) > 1) == (at_once < 1000 and not is_csc)
     cut = block_sums(block, W, kind)
     np.testing.assert_allclose(cut.weight, whole.weight, rtol=1e-14)
     np.testing.assert_allclose(cut.loss, whole.loss, rtol=1e-13)
@@ -147,7 +147,7 @@ def test_cutting_a_block_into_pieces_changes_nothing_but_rounding(store, kind, a
 def test_pieces_hold_each_row_once_and_in_order(store, at_once, monkeypatch):
     monkeypatch.setattr(products, "VALUES_AT_ONCE", at_once)
     block = make_block(store)
-    found = list(pieces(block, 1))
+    found = list(pieces(block, 1, "none"))
     for field in ("y", "weight", "offset"):
         np.testing.assert_array_equal(np.concatenate([getattr(p, field) for p in found]), getattr(block, field))
     dense = [p.X.toarray() if sparse.issparse(p.X) else p.X for p in found]
@@ -208,3 +208,16 @@ def test_what_a_pass_allocates_is_small_and_does_not_grow_with_the_rows(make, ki
     half = peak_of_allocations(block.rows(0, n // 2), kind, n_models)
     assert peak < 5 * 8 * products.VALUES_AT_ONCE  # bytes; a quarter of X
     assert peak < 1.02 * half
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_rows_wider_than_they_are_many_stay_whole_and_are_read_where_there_are_coefficients(order):
+    random = np.random.default_rng(4)
+    X, y = np.asarray(random.standard_normal((6, 40)), order=order), random.random(6) < 0.5
+    block, W = products.Block(X, y), np.zeros((41, 3))
+    W[[2, 7, -1]] = random.standard_normal((3, 3))
+    assert len(list(pieces(block, 3, "none"))) == 1
+    scores = X @ W[:-1] + W[-1]
+    found = block_sums(block, W, "none")
+    np.testing.assert_allclose(found.gradient[:-1], X.T @ (1 / (1 + np.exp(-scores)) - y[:, None]), rtol=1e-12)
+    np.testing.assert_allclose(found.loss, np.logaddexp(0, np.where(y[:, None], -scores, scores)).sum(axis=0))

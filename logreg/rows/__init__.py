@@ -2,5 +2,6 @@
 
 from logreg.rows.base import Rows
 from logreg.rows.memory import MemoryRows
+from logreg.rows.selectable import SelectableRows
 
-__all__ = ["MemoryRows", "Rows"]
+__all__ = ["MemoryRows", "Rows", "SelectableRows"]

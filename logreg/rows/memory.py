@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property, reduce
@@ -11,11 +11,9 @@ from operator import add, iadd
 from typing import Any, Self
 
 import numpy as np
-from scipy import sparse
 
 from logreg.columns import Columns
-from logreg.penalty import ElasticNet
-from logreg.products import Block, block_sums, is_sparse, values_a_row, weighted_terms
+from logreg.products import Block, block_sums, is_sparse, values_a_row
 from logreg.rows.base import Rows
 from logreg.scale import Scale
 from logreg.sums import Array, CurvatureKind, Sums
@@ -31,8 +29,8 @@ LARGE = 16_000_000  # stored values from which on each thread gets
 RANGES = 4  # ranges of rows, so that one that other work holds up is left with fewer
 SUMS_SHARE = 64  # numbers a column from which on sums of many ranges are little beside the rows
 FAST_FLOPS = 100.0  # of a curvature that standardised rows are squared for, a number that a pass reads
-MOST_SWEEPS = 3  # over the columns, before the model is renewed
 PAIRED_READING = 5.0  # time to place a number for its pairs with others, in that which a pass takes for it
+JUDGED = 500_000  # values that tell which columns are
 FAR_FROM_ZERO = 1_000.0  # |mean| / sd from which a column is read relative to one of its values
 
 
@@ -79,17 +77,20 @@ class MemoryRows(Rows):
         self.compiled: bool
         if whole is not None:
             self.is_sample, self.executor = self.n_rows < whole.n_rows, whole.executor
-        is_dense = not (is_sparse(X) or isinstance(X, Columns))
-        pays_from = COMPILED_FROM if is_dense else SPARSE_SHARE * COMPILED_FROM
-        self.compiled = self.n_values >= pays_from and not (is_sparse(X) and X.format == "csc")
+        self.is_dense = not (is_sparse(X) or isinstance(X, Columns))
+        self.is_csc = is_sparse(X) and X.format == "csc"
+        if whole is not None and (self.is_sample or is_sparse(X)):
+            self.compiled = whole.compiled  # loaded already
+        elif whole is not None:
+            self.compiled = self.n_values >= LARGE  # some columns, copied by column, whose products are fast
+        else:
+            self.compiled = self.n_values >= (COMPILED_FROM if self.is_dense else SPARSE_SHARE * COMPILED_FROM)
         if whole is None and self.compiled and n_threads > 1:
             self.executor = ThreadPoolExecutor(n_threads, thread_name_prefix="logreg")
-        elif whole is not None and self.is_sample:
-            self.compiled = whole.compiled  # loaded already
-        self.paired = self.compiled and (is_sparse(X) or isinstance(X, Columns))
+        self.paired = self.compiled and not (self.is_dense or self.is_csc)
         if self.paired:
             self.reading_a_value = PAIRED_READING
-        elif self.compiled:
+        elif self.compiled and self.is_dense:
             self.flops_a_value = FAST_FLOPS
         if weight is None:
             self.total_weight, self.positive_fraction, self.smallest_weight = float(len(y)), float(y.mean()), 1.0
@@ -117,7 +118,7 @@ class MemoryRows(Rows):
 
     def _ranges(self, n_ranges: int) -> list[Block]:
         whole = Block(self.X, self.y, self.weight, self.offset, self.subset, self.origin)
-        if not self.compiled or self.n_threads == 1 or self.n_values < THREADED_FROM:
+        if not self.compiled or self.n_threads == 1 or self.n_values < THREADED_FROM or self.is_csc:
             return [whole]
         ends = np.linspace(0, self.n_rows, n_ranges + 1)
         return [self._range(whole, start, stop) for start, stop in pairwise(ends.astype(int).tolist())]
@@ -132,8 +133,9 @@ class MemoryRows(Rows):
         return whole._replace(X=np.empty((0, 0))).rows(start, stop)._replace(X=part)
 
     def block_sums(self, block: Block, W: Array, kind: CurvatureKind) -> Sums:
-        """Use the compiled sweep for one model on large data, matrix products for all else."""
-        if not self.compiled or W.shape[1] > 1 or kind == "full":
+        """Use the compiled sweep on large data, matrix products for all else."""
+        several_wide = self.is_dense and W.shape[1] > 1 and self.n_rows < self.n_columns
+        if not self.compiled or kind == "full" or several_wide:
             return block_sums(block, W, kind)
         from logreg import sweep
 
@@ -141,18 +143,22 @@ class MemoryRows(Rows):
 
     def sums(self, W: Array, kind: CurvatureKind = "none") -> Sums:
         """Make one pass; the full curvature of few numbers a row is added up pair by pair, in another."""
+        if self.is_csc and self.compiled and kind != "full":
+            from logreg import sweep
+
+            return sweep.csc_sums(next(iter(self.chunks())), W, kind, self._parts_of_columns)
         if kind != "full" or not self.paired:
             return super().sums(W, kind)
-        return replace(super().sums(W), curvature=self._paired_curvature(W, None))
+        return replace(super().sums(W), curvature=self.paired_curvature(W, None))
 
     def curvature(self, W: Array, scale: Scale, columns: np.ndarray | None = None) -> np.ndarray:
         """Square standardised rows in float32: what is left of cancellation and of scales needs no more digits."""
         if self.paired:
-            curvature = self._paired_curvature(W, columns)
+            curvature = self.paired_curvature(W, columns)
             for H in curvature:
                 H[:] = scale.of(columns).curvature(H) / self.total_weight
             return curvature
-        if not self.compiled or columns is not None:
+        if not (self.compiled and self.is_dense) or columns is not None:
             return super().curvature(W, scale, columns)
         from logreg import sweep
 
@@ -160,7 +166,14 @@ class MemoryRows(Rows):
         squares /= np.float32(self.total_weight)
         return squares
 
-    def _paired_curvature(self, W: Array, columns: np.ndarray | None) -> Array:
+    def _parts_of_columns(self, function: Callable[[slice], None]) -> Iterable[None]:
+        n_parts = self.n_threads if self.n_values >= THREADED_FROM else 1
+        ends = np.searchsorted(self.X.indptr, np.linspace(0, self.X.nnz, n_parts + 1)).tolist()
+        ends[0], ends[-1] = 0, self.n_columns  # whatever empty columns there are
+        return self.map(function, [slice(start, stop) for start, stop in pairwise(ends)])
+
+    def paired_curvature(self, W: Array, columns: np.ndarray | None) -> Array:
+        """Return the curvatures by pairs of stored numbers, in the units of the rows, (K, k + 1, k + 1)."""
         from logreg import sweep
 
         blocks = self._ranges(self.n_threads)  # no more: each has matrices of its own
@@ -182,7 +195,7 @@ class MemoryRows(Rows):
             return W
         return np.vstack([W[:-1], W[-1:] + sign * (self.origin @ W[:-1])])
 
-    def sample(self, n_rows: int, seed: int) -> MemoryRows:
+    def sample(self, n_rows: int, seed: int) -> Self:
         """Draw one row from each of ``n_rows`` equal stretches of the rows that count, without copying X.
 
         Where one class is rarer than an eighth, a quarter is drawn from it, as far as it goes.
@@ -191,9 +204,9 @@ class MemoryRows(Rows):
             return self
         index, weight = self._drawn(n_rows, np.random.default_rng(seed))
         X, subset = self.X, index if self.subset is None else self.subset[index]
-        if is_sparse(X) and X.format == "csc":  # rows of which are costly to pick again and again
+        if self.is_csc:  # rows of which are costly to pick again and again
             X, subset = X[subset].tocsr(), None
-        return MemoryRows(
+        return type(self)(
             X,
             self.y[index],
             weight,
@@ -203,45 +216,6 @@ class MemoryRows(Rows):
             subset=subset,
             whole=self,
         )
-
-    def take(self, columns: np.ndarray) -> MemoryRows:
-        """Return the same rows with copies of some columns; those of sparse rows are copied once, all, by column."""
-        X = self._by_column[:, columns]
-        origin = None if self.origin is None or is_sparse(X) else self.origin[columns]
-        return MemoryRows(X, self.y, self.weight, self.offset, n_threads=self.n_threads, origin=origin, whole=self)
-
-    @cached_property
-    def _by_column(self) -> Any:
-        """X in a form of which columns are cheap to take; of a table, its numbers relative to the origin."""
-        X = self.X.tocsr(self.origin) if isinstance(self.X, Columns) else self.X
-        return X.tocsc() if is_sparse(X) else X
-
-    def coordinate_step(
-        self, w: Array, columns: np.ndarray, penalty: ElasticNet, tolerance: float, intercept: bool
-    ) -> Array:
-        """Return a step of coordinate descent on the quadratic model at w of shape (d + 1,), in some columns.
-
-        A sweep costs four flops a stored number; three at most. The model is of all rows, and no matrix is made.
-        """
-        from logreg.coordinate_kernels import column_curvatures, descend_rows
-        from logreg.sweep import sparse_arrays_of
-
-        block = Block(self.X, self.y, self.weight, self.offset, self.subset, self.origin)
-        r, D = (term[:, 0] / self.total_weight for term in weighted_terms(block, block.values(), w[:, None])[1:])
-        X = self._by_column[:, columns]
-        if not is_sparse(X):
-            X = sparse.csc_array(X if self.origin is None else X - self.origin[columns])
-        X = sparse_arrays_of(X)
-        total = float(D.sum()) * intercept
-        moments = np.empty((2, len(columns)))
-        column_curvatures(X, D, moments)
-        shift = -float(r.sum()) / total if intercept else 0.0
-        moved = w[columns]
-        both = np.ascontiguousarray(penalty.l1), np.ascontiguousarray(penalty.l2)
-        shift, _ = descend_rows(X, (r, D), moments, total, moved, both, shift, tolerance, MOST_SWEEPS)
-        step = np.zeros_like(w)
-        step[columns], step[-1] = moved - w[columns], shift
-        return step
 
     def _drawn(self, n_rows: int, random: np.random.Generator) -> tuple[np.ndarray, Array | None]:
         """Return the numbers of drawn rows, ascending, and their weights, None for 1."""
@@ -290,11 +264,11 @@ def far_origin(X: Any) -> Array | None:
     """Return, for columns far from zero, one of their values, 0 for the others; None if no column is.
 
     A value of the column is subtracted exactly, and leaves a constant column exactly 0. Judged on up to 256 rows
-    spread over all; sparse columns start from zero always, and so do levels.
+    spread over all, fewer of many columns; sparse columns start from zero always, and so do levels.
     """
     if is_sparse(X) or X.shape[0] == 0:
         return None
-    some = X[:: max(1, X.shape[0] // 256)]
+    some = X[:: max(1, X.shape[0] // max(16, min(256, JUDGED // max(X.shape[1], 1))))]
     if isinstance(some, Columns):
         of_numbers = far_origin(some.dense(None))
         return None if of_numbers is None else scattered(of_numbers, some.number_columns, some.shape[1])
