@@ -34,7 +34,7 @@ wheel: .venv/dev.stamp  ## build sdist and wheel into dist/, try the wheel in an
 	"$$directory/venv/bin/python" -I -c "from logreg import datasets as d; \
 	print(*(f'{name}: {getattr(d, name)()[0].shape}' for name in d.__all__), sep='\n')"
 
-bench: .venv-bench/bench.stamp  ## run all benchmarks, half an hour or more; rewrites benchmarks/RESULTS.md
+bench: .venv-bench/bench.stamp .venv-numpy1/bench.stamp  ## run all benchmarks, an hour or more; rewrites benchmarks/RESULTS.md
 	$(BENCH)/python benchmarks/run.py
 
 compare: .venv-bench/bench.stamp  ## time the working tree against a git revision, BASE=revision
@@ -47,7 +47,7 @@ figures: .venv/plot.stamp  ## draw the figure of the README
 venv: .venv/dev.stamp  ## make the environment with everything the tests need
 
 clean:  ## remove the environments and all that was built
-	rm -rf .venv .venv-bench dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-bench .venv-numpy1 dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/%.stamp: pyproject.toml | $(BIN)/python
@@ -58,5 +58,9 @@ clean:  ## remove the environments and all that was built
 	$(BENCH)/pip install --quiet --editable . --requirement benchmarks/requirements.txt
 	touch $@
 
-$(BIN)/python $(BENCH)/python:
+.venv-numpy1/bench.stamp: benchmarks/requirements-numpy1.txt | .venv-numpy1/bin/python
+	.venv-numpy1/bin/pip install --quiet --requirement benchmarks/requirements-numpy1.txt
+	touch $@
+
+$(BIN)/python $(BENCH)/python .venv-numpy1/bin/python:
 	$(PYTHON) -m venv $(@D:/bin=)

@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import median
 
 import chart
+import path_report
 from peers import BASELINE, OURS, PEERS
 
 HERE = Path(__file__).parent
@@ -64,6 +65,8 @@ def text(results):
     parts = [HEADER, provenance(results), "## In short\n", in_short(results), "![Seconds to the gap](results.png)\n"]
     parts += ["## Fits\n", LEGEND + "\n"]
     parts += [problem_section(name, entry) for name, entry in results["problems"].items()]
+    if "paths" in results:
+        parts.append(path_report.section(results["paths"]["rows"]))
     parts += [other_section(name, results[name]["rows"]) for name in TITLES if name in results]
     return "\n".join(parts) + ("\n" + remarks.read_text() if remarks.exists() else "")
 
@@ -76,7 +79,7 @@ def write(results):
 
 def provenance(results):
     """Say when, of which commit and on which machine each part was measured."""
-    parts = results["problems"] | {name: results[name] for name in TITLES if name in results}
+    parts = results["problems"] | {name: results[name] for name in (*TITLES, "paths") if name in results}
     measured = {}
     for name, part in parts.items():
         measured.setdefault((part["date"], part["revision"], part["machine"]), []).append(name)
@@ -106,6 +109,7 @@ def in_short(results):
         lines.append(f"| {what}, 1 thread | {ratio_text(speed_up(entry, '1', only))} | | |")
         if name == "tall" and OURS in entry["peers"]:
             line("tall: first fit, JIT cache empty, s", entry["peers"][OURS].get("first_without_cache"), "first fit")
+    lines += path_report.short_lines(rows_of(results, "paths"))
     for row in rows_of(results, "passes"):
         narrow = row["what"].endswith("x 20")
         line(f"pass / product, {row['what']}", ratio(row, "pass", "product"), "narrow pass" if narrow else "pass")

@@ -1,8 +1,9 @@
-"""Run the benchmarks: problems x peers, the pass, predictions, memory, the sigmoid. `make bench` runs all of it.
+"""Run the benchmarks: problems x peers, passes, predictions, memory, the sigmoid, paths. `make bench` runs all of it.
 
 python benchmarks/run.py                                      everything; rewrites results.json, RESULTS.md, results.png
 python benchmarks/run.py --problems tall,mid                  these problems alone; the others stay as they were
 python benchmarks/run.py --problems small --peers logreg,glum                 these peers alone; prints, writes nothing
+python benchmarks/run.py --paths text,spam                    these paths alone; the others stay as they were
 python benchmarks/run.py --problems tall --quick                             a tenth of the rows; prints, writes nothing
 """
 
@@ -22,6 +23,7 @@ from time import perf_counter
 
 import report
 from measure import FIRST_LIMIT, measure
+from path_problems import PATHS
 from peers import BASELINE, PEERS
 from problems import PROBLEMS
 from worker import bound_to
@@ -58,6 +60,14 @@ def main():
         print(name, file=sys.stderr)
         results[name] = stamp | {"rows": section(name, wanted.quick)}
         write(results, wanted.written)
+    for name in wanted.paths:
+        print(f"path {name}", file=sys.stderr)
+        measured = section("paths", wanted.quick, "--problems", name)
+        others = [row for row in results.get("paths", {"rows": []})["rows"] if row["problem"] != name]
+        results["paths"] = stamp | {
+            "rows": sorted(others + measured, key=lambda row: list(PATHS).index(row["problem"]))
+        }
+        write(results, wanted.written)
     if not wanted.written:
         print(report.text(results))
 
@@ -68,10 +78,12 @@ def arguments():
     parser.add_argument("--problems", type=chosen_from(PROBLEMS), help="comma-separated, default all")
     parser.add_argument("--peers", type=chosen_from(PEERS), default=list(PEERS), help="comma-separated, default all")
     parser.add_argument("--sections", type=chosen_from(SECTIONS), help="comma-separated, of " + ", ".join(SECTIONS))
+    parser.add_argument("--paths", type=chosen_from(PATHS), help="comma-separated, of " + ", ".join(PATHS))
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="a tenth of the rows; prints, writes nothing")
     wanted = parser.parse_args()
-    everything = wanted.problems is None and wanted.sections is None
+    everything = wanted.problems is None and wanted.sections is None and wanted.paths is None
+    wanted.paths = list(PATHS) if everything else wanted.paths or []
     wanted.problems = list(PROBLEMS) if everything else wanted.problems or []
     wanted.sections = list(SECTIONS) if everything else wanted.sections or []
     wanted.written = wanted.peers == list(PEERS) and not wanted.quick
@@ -91,9 +103,9 @@ def chosen_from(known):
     return parse
 
 
-def section(name, quick):
+def section(name, quick, *options):
     """Run one of the other measurements in a process of its own, on two cores."""
-    command = [sys.executable, str(HERE / f"{name}.py")] + ["--quick"] * quick
+    command = [sys.executable, str(HERE / f"{name}.py"), *options] + ["--quick"] * quick
     with bound_to(2):
         return json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
 

@@ -1,0 +1,31 @@
+# One path by glmnet: Rscript glmnet_path.R FOLDER THRESH REPETITIONS; THRESH may be "default".
+#
+# The folder holds numbers as binary doubles and integers, "about" says how many; the answer goes there too.
+suppressMessages(library(glmnet))
+given <- commandArgs(trailingOnly = TRUE)
+folder <- given[1]
+numbers <- function(name, what, n) readBin(file.path(folder, name), what, n)
+about <- numbers("about", "double", 6)
+n <- about[1]; d <- about[2]; m <- about[3]; l1_ratio <- about[4]; stored <- about[5]; is_sparse <- about[6] == 1
+y <- numbers("y", "integer", n)
+penalties <- numbers("penalties", "double", m)
+X <- if (is_sparse) {
+  new("dgCMatrix", x = numbers("data", "double", stored), i = numbers("indices", "integer", stored),
+      p = numbers("indptr", "integer", d + 1), Dim = as.integer(c(n, d)))
+} else matrix(numbers("data", "double", n * d), n, d)
+glmnet.control(fdev = 0, devmax = 1)
+thresh <- if (given[2] == "default") 1e-7 else as.numeric(given[2])
+cat("ready\n")
+seconds <- numeric(0)
+for (repetition in seq_len(as.integer(given[3]))) {
+  start <- proc.time()[["elapsed"]]
+  fit <- suppressWarnings(glmnet(X, y, family = "binomial", alpha = l1_ratio, lambda = penalties,
+                                 standardize = FALSE, thresh = thresh, maxit = 1e8))
+  seconds <- c(seconds, proc.time()[["elapsed"]] - start)
+}
+found <- as(fit$beta, "CsparseMatrix")
+writeBin(found@x, file.path(folder, "coefs.data"))
+writeBin(found@i, file.path(folder, "coefs.indices"))
+writeBin(found@p, file.path(folder, "coefs.indptr"))
+writeBin(as.double(fit$a0), file.path(folder, "intercepts"))
+cat("[", paste(seconds, collapse = ","), "]\n", sep = "")
