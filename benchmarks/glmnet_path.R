@@ -1,5 +1,6 @@
-# One path by glmnet: Rscript glmnet_path.R FOLDER THRESH REPETITIONS; THRESH may be "default".
+# One path by glmnet: Rscript glmnet_path.R FOLDER THRESH ENOUGH REPETITIONS; THRESH may be "default".
 #
+# It fits until that has taken ENOUGH seconds, but so often at most.
 # The folder holds numbers as binary doubles and integers, "about" says how many; the answer goes there too.
 suppressMessages(library(glmnet))
 given <- commandArgs(trailingOnly = TRUE)
@@ -17,7 +18,7 @@ glmnet.control(fdev = 0, devmax = 1)
 thresh <- if (given[2] == "default") 1e-7 else as.numeric(given[2])
 cat("ready\n")
 seconds <- numeric(0)
-for (repetition in seq_len(as.integer(given[3]))) {
+while (sum(seconds) < as.numeric(given[3]) && length(seconds) < as.integer(given[4])) {
   start <- proc.time()[["elapsed"]]
   fit <- suppressWarnings(glmnet(X, y, family = "binomial", alpha = l1_ratio, lambda = penalties,
                                  standardize = FALSE, thresh = thresh, maxit = 1e8))

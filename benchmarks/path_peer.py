@@ -1,9 +1,10 @@
 """One package fits one path: run as a script, in the interpreter that has the package.
 
-python path_peer.py PEER FOLDER TOL REPETITIONS
+python path_peer.py PEER FOLDER TOL ENOUGH REPETITIONS
 
 The folder holds a path as :func:`save` left it; the answer goes there too. Imports what the peer needs and no more, so
-that an interpreter of another age will do. TOL may be "default".
+that an interpreter of another age will do. TOL may be "default". It fits until that
+has taken ENOUGH seconds, but so often at most.
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ PEERS = {
 }  # fmt: skip
 
 
-def main(peer, folder, tol, repetitions):
+def main(peer, folder, tol, enough, repetitions):
     """Fit, and save coefficients, intercepts and seconds."""
     folder = Path(folder)
     X = sparse.load_npz(folder / "X.npz") if (folder / "X.npz").exists() else np.load(folder / "X.npy")
@@ -117,7 +118,7 @@ def main(peer, folder, tol, repetitions):
     PEERS[peer](X[:200], y[:200], penalties[:2], l1_ratio, tol)  # loads and compiles
     print("ready", flush=True)
     seconds = []
-    for _ in range(int(repetitions)):
+    while sum(seconds) < float(enough) and len(seconds) < int(repetitions):
         start = perf_counter()
         coefs, intercepts = PEERS[peer](X, y, penalties, l1_ratio, tol)
         seconds.append(perf_counter() - start)
