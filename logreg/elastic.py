@@ -12,10 +12,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from logreg.active import ActiveSet
-from logreg.penalty import ElasticNet
+from logreg.gap import duality_gap
+from logreg.penalty import ElasticNet, Ridge
+from logreg.plan import fit as fit_rows
 from logreg.plan import null_coefficients
 from logreg.products import is_sparse
 from logreg.proximal import Place, Solver
+from logreg.rank import Redundancy
 from logreg.rows import SelectableRows
 from logreg.solve import NonFiniteSumsError, Solution
 from logreg.stop import Limits, Pass, Status
@@ -27,6 +30,7 @@ JOINTLY = 10  # for so many penalties in the same passes, where that is cheaper 
 AT_ONCE = 4  # penalties whose answers on some columns are checked in one pass over all
 RATIO = 3.0  # of one penalty to the next on the way to a single one
 ON_THE_WAY = 0.03  # violation, in units of the penalty, that is good enough there
+SOLVER = "coordinate-descent"
 FREE = 1e-4  # the tolerance of what is never penalised, over that of a fit
 
 
@@ -53,15 +57,13 @@ class Optimum:
 
 
 class ElasticPath:
-    """The fits of one data set under ``strength * factor_j * (l1_ratio |w_j| + (1 - l1_ratio) / 2 w_j**2)``.
+    """The fits of one data set under one elastic net of many strengths.
 
     Parameters
     ----------
     rows : SelectableRows
-    l1_ratio : float
-        Above 0.
-    factor : ndarray of shape (d,)
-        Penalty factors: 0 is never penalised, infinity excluded.
+    unit : ElasticNet
+        The penalty of strength 1.
     limits : Limits
         The tolerance is that of the fit of what is never penalised; passes are those for one penalty.
     intercept : bool
@@ -72,6 +74,10 @@ class ElasticPath:
         The mean loss of the intercept alone.
     null : Place
         The fit of the intercept and of the columns that are never penalised.
+    of_free : Solution or None
+        How that of such columns went, where there are any,
+    redundancy : Redundancy or None
+        and which of them repeat others.
     largest : float
         The smallest strength at which all penalised coefficients are 0.
     n_passes : int
@@ -80,40 +86,55 @@ class ElasticPath:
         Whether a callback asked for it.
     """
 
-    def __init__(self, rows: SelectableRows, l1_ratio: float, factor: Array, limits: Limits, intercept: bool) -> None:
+    def __init__(self, rows: SelectableRows, unit: ElasticNet, limits: Limits, intercept: bool) -> None:
         rows = rows.by_column() if is_sparse(rows.X) else rows
-        self.rows, self.l1_ratio, self.factor, self.limits, self.intercept = rows, l1_ratio, factor, limits, intercept
+        self.rows, self.unit, self.limits, self.intercept = rows, unit, limits, intercept
         self.n_passes = 0
         self.stopped = False
+        self.of_free: Solution | None = None
+        self.redundancy: Redundancy | None = None
         narrow = rows.n_columns <= NARROW and rows.n_rows >= ROWS_A_COLUMN * rows.n_columns
         everywhere = narrow or is_sparse(rows.X)  # a pass over which costs little more than one over some columns
         self.whole = self._solver(np.arange(rows.n_columns)) if everywhere else None
-        self.in_play = factor == 0.0
+        self.in_play = unit.free
         self.null_loss, self.null = self._nulls()
-        l1 = l1_ratio * np.where(np.isinf(factor), 0.0, factor)
-        size = np.abs(self.null.gradient[:-1])
-        self.largest = float(np.divide(size, l1, out=np.zeros_like(size), where=l1 > 0).max(initial=0.0))
-
-    def penalty(self, strength: float) -> ElasticNet:
-        """Return the penalty of a strength."""
-        return ElasticNet.of_factors(strength, self.l1_ratio, self.factor)
+        size, penalised = np.abs(self.null.gradient[:-1]), (unit.l1 > 0.0) & ~unit.excluded
+        self.largest = float(np.divide(size, unit.l1, out=np.zeros_like(size), where=penalised).max(initial=0.0))
 
     def _nulls(self) -> tuple[float, Place]:
         """Return the mean loss of the intercept alone, and the fit of it and of what is never penalised."""
         place = self.passed(null_coefficients(self.rows, 1, self.intercept))[0]
-        loss = place.loss
-        for free in (np.empty(0, dtype=np.intp), np.flatnonzero(self.in_play)):
-            if free.size or (self.rows.offset is not None and self.intercept):
-                place = self._free(place, free)
-            loss = loss if free.size else place.loss
-        return loss, place
+        if self.rows.offset is not None and self.intercept:
+            nothing, none = ElasticNet(np.empty(0), np.empty(0)), np.empty(0, dtype=np.intp)
+            tolerance = self.limits.tol * float(np.abs(place.gradient).max(initial=0.0))
+            found = self._solver(none).minimise([nothing], place.take(none), tolerance, self.limits.max_iter)[0]
+            place = self.passed(self._everywhere(found.place.w, none)[:, None])[0]
+        return place.loss, self._with_free(place)
 
-    def _free(self, place: Place, free: np.ndarray) -> Place:
-        nothing = ElasticNet(np.zeros(free.size), np.zeros(free.size))
-        scale = float(np.abs(place.gradient).max(initial=0.0))
-        tolerance = self.limits.tol * scale
-        found = self._solver(free).minimise([nothing], place.take(free), tolerance, self.limits.max_iter)[0]
-        return self.passed(self._everywhere(found.place.w, free)[:, None])[0]
+    def _with_free(self, place: Place) -> Place:
+        free = np.flatnonzero(self.unit.free)
+        if not free.size:
+            return place
+        told = self.limits.on_pass
+        limits = replace(
+            self.limits, on_pass=told and (lambda W, found: told(self._everywhere(W[:, 0], free)[:, None], found))
+        )
+        rows, nothing = self.rows.take(free), Ridge(np.zeros(1))
+        self.of_free, redundancy = fit_rows(rows, nothing, "auto", limits, intercept=self.intercept)
+        if redundancy is not None:
+            columns = np.zeros(self.rows.n_columns, dtype=bool)
+            columns[free] = redundancy.columns
+            self.redundancy = redundancy._replace(columns=columns)
+        return self.passed(self._everywhere(self.of_free.coefficients[:, 0], free)[:, None])[0]
+
+    @property
+    def separated(self) -> Solution | None:
+        """The fit of what is never penalised, in all columns, where it has no finite optimum; else None."""
+        if self.of_free is None or self.of_free.status[0] is not Status.SEPARATED:
+            return None
+        unfinished = np.zeros((self.rows.n_columns, 1))
+        unfinished[self.unit.free] = self.of_free.unfinished
+        return replace(self.of_free, coefficients=self.null.w[:, None], unfinished=unfinished, solver=SOLVER)
 
     def passed(self, W: Array) -> list[Place]:
         """Return what a pass over all columns finds at coefficients (d + 1, K)."""
@@ -159,7 +180,7 @@ class ElasticPath:
             tried = list(self._solve_ahead(solver, columns, ahead, before, now, tolerance))
             W = np.column_stack([found.place.w for found in tried])
             for strength, found, here in zip(ahead.tolist(), tried, self.passed(W), strict=False):
-                violation = here.violation(self.penalty(strength), self.intercept)
+                violation = here.violation(self.unit.times(strength), self.intercept)
                 left_out = violation[:-1] > max(tolerance, found.violation)
                 left_out[columns] = False
                 if left_out.any() and not self.stopped:
@@ -177,10 +198,10 @@ class ElasticPath:
         """
         place = now[1]
         with np.errstate(invalid="ignore"):
-            threshold = self.penalty(strength if before else max(2.0 * strength - now[0], 0.5 * strength)).l1
+            threshold = self.unit.times(strength if before else max(2.0 * strength - now[0], 0.5 * strength)).l1
         size = np.maximum(np.abs(expected(before, now, strength)), np.abs(place.gradient))[:-1]
-        found: np.ndarray = self.in_play | (place.w[:-1] != 0) | (size >= threshold)
-        return found & np.isfinite(self.factor)
+        found: np.ndarray = (self.in_play | (place.w[:-1] != 0) | (size >= threshold)) & ~self.unit.excluded
+        return found
 
     def _jointly(self, solver: Solver, strengths: Array, tolerance: float, place: Place) -> Iterator[Optimum]:
         """Yield the optima of all columns: of dense rows several at once, else one by one, as the last two point."""
@@ -191,7 +212,7 @@ class ElasticPath:
             here = replace(now[1], expected=expected(before, now, ahead[0])) if at_once == 1 else now[1]
             passes = solver.n_passes
             fits = solver.minimise(
-                [self.penalty(strength) for strength in ahead], here, tolerance, self.limits.max_iter
+                [self.unit.times(strength) for strength in ahead], here, tolerance, self.limits.max_iter
             )
             self.n_passes += solver.n_passes - passes
             self.stopped = solver.stopped
@@ -214,7 +235,7 @@ class ElasticPath:
         now = now[0], now[1].take(columns)
         for strength in strengths.tolist():
             here = replace(now[1], expected=expected(before, now, strength))
-            penalty = self.penalty(strength).take(columns)
+            penalty = self.unit.times(strength).take(columns)
             fit = solver.minimise([penalty], here, tolerance, self.limits.max_iter)[0]
             before, now, self.stopped = now, (strength, fit.place), solver.stopped
             yield Optimum(replace(fit.place, w=self._everywhere(fit.place.w, columns)), fit.worst, fit.history)
@@ -224,33 +245,37 @@ class ElasticPath:
 
 def expected(before: Stage | None, now: Stage, strength: float) -> Array:
     """Return the gradient to expect at a weaker penalty, extrapolated from two."""
+    gradient = now[1].gradient
     if before is None or before[0] <= now[0]:
-        return now[1].gradient
-    return now[1].gradient + (now[0] - strength) / (before[0] - now[0]) * (now[1].gradient - before[1].gradient)
+        return gradient
+    further: Array = gradient + (now[0] - strength) / (before[0] - now[0]) * (gradient - before[1].gradient)
+    return further
 
 
 def fit(
     rows: SelectableRows,
     strength: float,
-    l1_ratio: float,
-    factor: Array,
+    unit: ElasticNet,
     limits: Limits,
     *,
     intercept: bool = True,
     start: Array | None = None,
-) -> Solution:
+) -> tuple[Solution, Redundancy | None]:
     """Minimise the mean loss and an elastic net, from ``start`` of shape (d + 1, 1) or down from the null model.
 
     Where it ends, no optimality condition is violated by more than ``tol`` in units of the penalty, nor by more than a
-    hundredth of that in units of the penalty that zeroes the model.
+    hundredth of that in units of the penalty that zeroes the model. Returns the solution and what is redundant among
+    the columns that are never penalised; where these separate the outcomes, their fit is the solution.
     """
-    path = ElasticPath(rows, l1_ratio, factor, replace(limits, tol=FREE * limits.tol), intercept)
-    penalty, largest = path.penalty(strength), path.largest or strength
+    path = ElasticPath(rows, unit, replace(limits, tol=FREE * limits.tol), intercept)
+    if path.separated is not None:
+        return path.separated, path.redundancy
+    penalty, largest = unit.times(strength), path.largest or strength
     tolerance = limits.tol * min(strength, 0.01 * largest)
     place = path.null
     if start is not None:
         start = start.copy()
-        start[:-1][np.isinf(factor)] = 0.0
+        start[:-1][unit.excluded] = 0.0
         there = path.passed(start)[0]
         if there.objective(penalty) <= place.objective(penalty):
             place = there
@@ -263,15 +288,17 @@ def fit(
         status = Status.CONVERGED
     else:
         status = Status.OUT_OF_PASSES if len(found.history) >= limits.max_iter else Status.ROUNDING
-    return Solution(
+    solution = Solution(
         coefficients=found.place.w[:, None],
         status=[status],
         history=found.history,
         unfinished=found.place.violation(penalty, intercept)[:-1, None],
         deficient=False,
-        solver="coordinate-descent",
+        solver=SOLVER,
         kkt=found.violation / largest,
+        gap=duality_gap(rows, found.place.w, penalty, intercept),
     )
+    return solution, path.redundancy
 
 
 def way_down(largest: float, strength: float) -> Array:

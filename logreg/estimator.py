@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from logreg import elastic, parameters, predictors, validate
 from logreg.loss import Array
-from logreg.penalty import Ridge
+from logreg.penalty import ElasticNet, Ridge
 from logreg.plan import fit as fit_rows
 from logreg.predict import Formula, linear, log_probabilities, predict_rows, probabilities
 from logreg.products import is_sparse
@@ -53,6 +53,9 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         The factors f_j, None for 1: 0 for a column that is never penalised, infinity for one that is left out. A dict
         names terms, or category columns for all of their levels; what it does not name has 1. glmnet rescales its
         factors to a mean of 1, so its ``lambda`` is ``mean(f) / (C*S)``; here they are taken as they are.
+    standardize : bool, default=False
+        Whether the penalty acts on standardised columns, which is to multiply w_j in it by the column's standard
+        deviation. The coefficients are in the user's units all the same.
     tol : float, default=1e-4
         Distance to the optimum at which to stop, in standard errors of the coefficients: it depends neither on the
         units of X nor on the number of rows. With an L1 part, the largest violation of an optimality condition, in
@@ -109,6 +112,9 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     kkt_ : float
         With an L1 part, the certificate: the largest violation of an optimality condition, over the smallest penalty
         that zeroes the model, 0 at the optimum. Else NaN.
+    gap_ : float
+        With an L1 part, a second certificate: the duality gap, by which ``objective_`` is above the minimum at most.
+        Else NaN.
     objective_ : float
         The minimum found, a mean a unit of weight.
     solver_ : str
@@ -160,6 +166,7 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     converged_: bool
     decrement_: float
     kkt_: float
+    gap_: float
     objective_: float
     solver_: str
     history_: dict[str, np.ndarray]
@@ -171,6 +178,7 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         penalty: str | None = "l2",
         l1_ratio: float | None = 0.0,
         penalty_factor: Any = None,
+        standardize: bool = False,
         dual: bool = False,
         tol: float = 1e-4,
         fit_intercept: bool = True,
@@ -191,6 +199,7 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.penalty = penalty
         self.l1_ratio = l1_ratio
         self.penalty_factor = penalty_factor
+        self.standardize = standardize
         self.dual = dual
         self.tol = tol
         self.fit_intercept = fit_intercept
@@ -257,11 +266,12 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 tell = Reporter(context, told, state, self.verbose) if listens else None
                 limits, start = Limits(self.tol, self.max_iter, tell), self._warm_coefficients(rows, fitted)
                 strength, intercept = strength / problem.total_weight, self.fit_intercept
+                spread = rows.spread() if self.standardize else 1.0
                 if l1_ratio > 0.0:
-                    redundancy = None
-                    solution = elastic.fit(rows, strength, l1_ratio, factor, limits, intercept=intercept, start=start)
+                    unit = ElasticNet.of_factors(l1_ratio, factor, spread)
+                    solution, redundancy = elastic.fit(rows, strength, unit, limits, intercept=intercept, start=start)
                 else:
-                    ridge = Ridge.of_factors(strength, factor)
+                    ridge = Ridge.of_factors(strength, factor, spread)
                     solution, redundancy = fit_rows(
                         rows, ridge, solver, limits, intercept=intercept, seed=self._seed(), start=start
                     )

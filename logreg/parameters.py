@@ -117,7 +117,7 @@ def check_parameters(estimator: Any) -> None:
     """Check the parameters that are numbers, and those kept for scikit-learn's sake."""
     check_number("tol", estimator.tol, least=0.0)
     check_number("max_iter", estimator.max_iter, least=1, integer=True)
-    for name in ("fit_intercept", "warm_start"):
+    for name in ("fit_intercept", "warm_start", "standardize"):
         if not isinstance(getattr(estimator, name), (bool, np.bool_)):
             raise ValueError(f"{name}={getattr(estimator, name)!r} must be True or False.")
     check_categories(estimator)

@@ -17,6 +17,8 @@ from logreg import parameters, predictors, validate
 from logreg.elastic import FREE, ElasticPath, Optimum
 from logreg.estimator import LogisticRegression
 from logreg.loss import Array
+from logreg.penalty import ElasticNet
+from logreg.report import warn_of
 from logreg.rows import SelectableRows
 from logreg.solve import NonFiniteSumsError
 from logreg.stop import Limits
@@ -86,6 +88,7 @@ class Path:
         fitted = copy.copy(self.model)
         fitted.C = float(self.Cs[i])
         fitted.coef_, fitted.intercept_ = self.coefs[[i]].toarray(), self.intercepts[[i]]
+        fitted.gap_ = np.nan  # which a fit of one penalty says
         fitted.kkt_, fitted.converged_ = float(self.kkt[i]), True
         return fitted
 
@@ -156,8 +159,8 @@ def logistic_path(
     full : bool, default=False
         Whether to go on where the deviance ratio has reached 0.999: the outcomes are then all but separated.
     **options
-        Parameters of :class:`LogisticRegression`: fit_intercept, class_weight, penalty_factor, categories, unknown,
-        missing, max_iter (passes a penalty), n_jobs.
+        Parameters of :class:`LogisticRegression`: fit_intercept, class_weight, penalty_factor, standardize, categories,
+        unknown, missing, max_iter (passes a penalty), n_jobs.
 
     Returns
     -------
@@ -196,7 +199,8 @@ def logistic_path(
     )
     try:
         with rows:
-            path = ElasticPath(rows, l1_ratio, factor, Limits(FREE * tol, model.max_iter), model.fit_intercept)
+            unit = ElasticNet.of_factors(l1_ratio, factor, rows.spread() if model.standardize else 1.0)
+            path = ElasticPath(rows, unit, Limits(FREE * tol, model.max_iter), model.fit_intercept)
             if Cs is None:
                 share = parameters.path_ratio(ratio, n_columns, rows.n_rows)
                 penalties = path.largest * np.geomspace(1.0, share, n_penalties)
@@ -211,7 +215,10 @@ def logistic_path(
                     break
     except NonFiniteSumsError:
         raise predictors.explain_not_finite(problem.X, model._terms()) from None
-    warn_of_path(found, penalties, ratios, tol * path.largest)
+    if path.of_free is not None:
+        warn_of(path.separated or path.of_free, path.redundancy, model._terms())
+    if path.separated is None:
+        warn_of_path(found, penalties, ratios, tol * path.largest)
     W = np.zeros((n_columns + 1, len(penalties)))
     kkt = np.full(len(penalties), np.nan)
     for i, optimum in found.items():

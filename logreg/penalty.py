@@ -25,11 +25,11 @@ class Ridge:
     strength: Array
 
     @classmethod
-    def of_factors(cls, strength: float, factor: Array) -> Ridge:
-        """Return ``strength * factor_j / 2 * w_j**2`` for one model; an infinite factor keeps w_j at 0."""
-        if (factor == 1.0).all():
+    def of_factors(cls, strength: float, factor: Array, spread: Array | float = 1.0) -> Ridge:
+        """Return ``strength * factor_j / 2 * (spread_j w_j)**2`` for one model; an infinite factor keeps w_j at 0."""
+        if np.all(factor == 1.0) and np.all(spread == 1.0):
             return cls(np.array([min(strength, STRONGEST)]))
-        included = np.minimum(strength * np.where(np.isinf(factor), 0.0, factor), STRONGEST)
+        included = np.minimum(strength * np.where(np.isinf(factor), 0.0, factor) * np.square(spread), STRONGEST)
         return cls(np.where(np.isinf(factor), STRONGEST, included)[:, None])
 
     @property
@@ -68,11 +68,26 @@ class ElasticNet:
     l2: Array
 
     @classmethod
-    def of_factors(cls, strength: float, l1_ratio: float, factor: Array) -> ElasticNet:
-        """Return ``strength * factor_j * (l1_ratio |w_j| + (1 - l1_ratio) / 2 * w_j**2)``."""
+    def of_factors(cls, l1_ratio: float, factor: Array, spread: Array | float = 1.0) -> ElasticNet:
+        """Return ``factor_j * (l1_ratio |v_j| + (1 - l1_ratio) / 2 * v_j**2)`` with ``v_j = spread_j w_j``."""
         included = np.where(np.isinf(factor), 0.0, factor)
-        l1 = np.where(np.isinf(factor), np.inf, strength * l1_ratio * included)
-        return cls(l1, strength * (1.0 - l1_ratio) * included)
+        l1 = np.where(np.isinf(factor), np.inf, l1_ratio * included * spread)
+        return cls(l1, (1.0 - l1_ratio) * included * np.square(spread))
+
+    def times(self, strength: float) -> ElasticNet:
+        """Return this penalty made so many times as strong."""
+        return ElasticNet(strength * self.l1, strength * self.l2)
+
+    @property
+    def free(self) -> np.ndarray:
+        """Mask of the columns that are never penalised."""
+        free: np.ndarray = (self.l1 == 0.0) & (self.l2 == 0.0)
+        return free
+
+    @property
+    def excluded(self) -> np.ndarray:
+        """Mask of the columns that are left out."""
+        return np.isinf(self.l1)
 
     def take(self, columns: np.ndarray) -> ElasticNet:
         """Return the penalty on some columns."""

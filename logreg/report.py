@@ -79,6 +79,7 @@ def attributes_of(W: Array, solution: Solution) -> dict[str, Any]:
         "converged_": bool(solution.status[0].is_optimum),
         "decrement_": float(last.decrement[0]),
         "kkt_": solution.kkt,
+        "gap_": solution.gap,
         "objective_": float(last.objective[0]),
         "history_": history,
     }

@@ -83,3 +83,13 @@ class Scale:
         scaled *= self.unit
         scaled *= self.unit[:, None]
         return scaled
+
+
+def spreads(sums: Sums) -> Array:
+    """Return the weighted standard deviations of the columns, 1 of constant ones, from sums at coefficients of 0."""
+    diagonal, cross = (part[0] for part in sums.diagonal())
+    mean = cross[:-1] / cross[-1]
+    square = diagonal[:-1] / cross[-1]
+    variance = square - mean**2
+    spread: Array = np.sqrt(np.where(variance > CONSTANT * square, variance, 1.0))
+    return spread

@@ -39,6 +39,8 @@ class Solution:
         Name of the preconditioner.
     kkt : float
         With an L1 part, the largest violation of an optimality condition over the penalty that zeroes the model.
+    gap : float
+        With an L1 part, an upper bound of the objective minus its minimum.
     """
 
     coefficients: Array
@@ -48,6 +50,7 @@ class Solution:
     deficient: bool
     solver: str
     kkt: float = np.nan
+    gap: float = np.nan
 
 
 def solve(

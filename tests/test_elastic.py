@@ -10,7 +10,7 @@ from scipy import sparse
 from sklearn import linear_model
 from sklearn.exceptions import ConvergenceWarning
 
-from logreg import LogisticRegression, datasets, elastic, proximal
+from logreg import CollinearityWarning, LogisticRegression, datasets, elastic, logistic_path, proximal
 from logreg.rows import memory, selectable
 
 N, D = 150, 12
@@ -289,3 +289,66 @@ def test_fits_are_quiet(rows):
         warnings.simplefilter("error")
         for C in np.geomspace(1e-4, 1e4, 9):
             assert LogisticRegression(C=C, l1_ratio=1.0).fit(X, y).converged_
+
+
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.5, 0.0])
+@pytest.mark.parametrize("store", [np.asarray, sparse.csr_array, sparse.csc_array], ids=["dense", "CSR", "CSC"])
+def test_standardised_is_a_penalty_on_standardised_columns(rows, store, l1_ratio):
+    X, y, weight, offset = rows
+    X = np.column_stack([X, np.full(N, 3.0)])  # a constant column has nothing to standardise
+    mean = weight @ X / weight.sum()
+    spread = np.sqrt(weight @ (X - mean) ** 2 / weight.sum())
+    spread[-1] = 1.0
+    clf = lasso(0.3, l1_ratio, tol=1e-10, standardize=True).fit(store(X), y, weight, offset=offset)
+    by_hand = lasso(0.3, l1_ratio, tol=1e-10).fit(X / spread, y, weight, offset=offset)
+    np.testing.assert_allclose(clf.coef_, by_hand.coef_ / spread, atol=1e-8)
+
+
+def test_standardised_columns_do_not_depend_on_units(rows):
+    X, y, _, _ = rows
+    unit = 10.0 ** np.random.default_rng(2).integers(-3, 4, D)
+    for l1_ratio in (0.0, 1.0):
+        one, other = (lasso(0.3, l1_ratio, tol=1e-10, standardize=True).fit(Z, y) for Z in (X, X * unit + 5.0 * unit))
+        np.testing.assert_allclose(one.coef_, other.coef_ * unit, atol=1e-8)
+
+
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.5])
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("store", [np.asarray, sparse.csr_array, sparse.csc_array], ids=["dense", "CSR", "CSC"])
+def test_the_duality_gap_bounds_what_is_left_to_gain(rows, store, l1_ratio, intercept):
+    X, y, weight, offset = rows
+    options = {"penalty_factor": {"x2": 0.0, "x5": np.inf}, "fit_intercept": intercept}
+    best = lasso(0.5, l1_ratio, tol=1e-11, **options).fit(store(X), y, weight, offset=offset)
+    assert 0.0 <= best.gap_ < 1e-12
+    for tol in (0.3, 0.03, 1e-3):
+        rough = lasso(0.5, l1_ratio, tol=tol, **options).fit(store(X), y, weight, offset=offset)
+        gained = rough.objective_ - best.objective_
+        assert gained <= rough.gap_ + 1e-14
+        assert rough.gap_ < 0.1 * tol
+
+
+def test_a_ridge_has_no_duality_gap(rows):
+    X, y, _, _ = rows
+    assert np.isnan(LogisticRegression().fit(X, y).gap_)
+
+
+def test_unpenalised_columns_that_separate_are_named(rows):
+    X, y, _, _ = rows
+    frame = pd.DataFrame(X, columns=[f"x{j}" for j in range(D)]).assign(answer=y)
+    with pytest.warns(ConvergenceWarning, match=r"separates the outcomes.* fastest those of 'answer'; use a penalty"):
+        clf = lasso(0.5, penalty_factor={"answer": 0.0}).fit(frame, y)
+    assert not clf.converged_
+    with pytest.warns(ConvergenceWarning, match="fastest those of 'answer'"):
+        logistic_path(frame, y, n_penalties=3, penalty_factor={"answer": 0.0})
+
+
+def test_unpenalised_columns_that_repeat_others_are_named(rows):
+    X, y, _, _ = rows
+    frame = pd.DataFrame(X, columns=[f"x{j}" for j in range(D)]).assign(again=2.0 * X[:, 1] + 1.0)
+    factor = {"x1": 0.0, "again": 0.0}
+    with pytest.warns(CollinearityWarning, match="^Columns 'again' are constant or repeat"):
+        clf = lasso(0.5, penalty_factor=factor).fit(frame, y)
+    once = lasso(0.5, penalty_factor={"x1": 0.0}).fit(frame.drop(columns="again"), y)
+    np.testing.assert_allclose(clf.decision_function(frame), once.decision_function(frame.iloc[:, :D]), atol=1e-6)
+    with pytest.warns(CollinearityWarning, match="again"):
+        logistic_path(frame, y, n_penalties=3, ratio=0.5, penalty_factor=factor)

@@ -6,6 +6,7 @@ optional extra, imported when the first picture is drawn.
 """
 
 from logreg.plots.fit import FitDisplay
+from logreg.plots.path import PathDisplay
 from logreg.plots.sigmoid import SigmoidDisplay
 
-__all__ = ["FitDisplay", "SigmoidDisplay"]
+__all__ = ["FitDisplay", "PathDisplay", "SigmoidDisplay"]

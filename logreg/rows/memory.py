@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -15,7 +16,7 @@ import numpy as np
 from logreg.columns import Columns
 from logreg.products import Block, block_sums, is_sparse, values_a_row
 from logreg.rows.base import Rows
-from logreg.scale import Scale
+from logreg.scale import Scale, spreads
 from logreg.sums import Array, CurvatureKind, Sums
 from logreg.threads import one_blas_thread
 
@@ -194,6 +195,12 @@ class MemoryRows(Rows):
         if self.origin is None:
             return W
         return np.vstack([W[:-1], W[-1:] + sign * (self.origin @ W[:-1])])
+
+    def spread(self) -> Array:
+        """Return the weighted standard deviations of the columns, 1 of constant ones, shape (d,); one pass."""
+        plain = copy.copy(self)
+        plain.offset = None  # so that p (1 - p) is the same in every row
+        return spreads(plain.sums(np.zeros((self.n_columns + 1, 1)), "diagonal"))
 
     def sample(self, n_rows: int, seed: int) -> Self:
         """Draw one row from each of ``n_rows`` equal stretches of the rows that count, without copying X.
