@@ -40,9 +40,11 @@ bench: .venv-bench/bench.stamp .venv-numpy1/bench.stamp  ## run all benchmarks, 
 compare: .venv-bench/bench.stamp  ## time the working tree against a git revision, BASE=revision
 	$(BENCH)/python benchmarks/compare.py $(BASE)
 
-figures: .venv/plot.stamp  ## draw the figure of the README
+figures: .venv/plot.stamp  ## draw the figures of the README
 	MPLBACKEND=Agg $(BIN)/python -c "import runpy; \
 	runpy.run_path('examples/plot_03_orings.py')['figure'].savefig('docs/orings.png', dpi=100, bbox_inches='tight')"
+	MPLBACKEND=Agg $(BIN)/python -c "import runpy; \
+	runpy.run_path('examples/plot_08_lasso.py')['display'].figure_.savefig('docs/lasso.png', dpi=100)"
 
 venv: .venv/dev.stamp  ## make the environment with everything the tests need
 

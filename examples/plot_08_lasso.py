@@ -31,5 +31,5 @@ relaxed = path.relax(five, X, y).coef_frame().set_index("term")["estimate"]
 table = selected.assign(relaxed=relaxed[selected["term"]].to_numpy(), truth=selected["term"].map(truth))
 print(table.rename(columns={"estimate": "lasso"}).round(2).to_string(index=False))
 
-PathDisplay.from_path(path)
+display = PathDisplay.from_path(path)
 plt.show()
