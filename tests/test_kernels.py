@@ -94,6 +94,29 @@ def test_every_layout_and_option_gives_the_sums_of_matrix_products(store, dtype,
     assert_sums_agree(compiled_sums(block._replace(X=store(block.X.astype(dtype))), w, kind), expected)
 
 
+@pytest.mark.parametrize("n_models", [2, 4, 5, 9])
+@pytest.mark.parametrize("n_threads", [1, 2])
+@EVERY_KIND
+@pytest.mark.parametrize("store", [*STORAGES.values(), sparse.csc_matrix], ids=[*STORAGES, "CSC"])
+def test_several_models_have_the_sums_of_each_alone(store, kind, n_threads, n_models):
+    n, d = 6_000, 5  # rows enough for more than one block of every kernel
+    block = with_all_rows(make_block(n, d))._replace(origin=None)
+    X = store(np.asarray(block.X, dtype=np.float64))
+    W = np.random.default_rng(3).standard_normal((d + 1, n_models))
+    rows = MemoryRows(X, block.y, block.weight, block.offset, n_threads=n_threads, origin=None)
+    assert rows.compiled
+    with rows:
+        together = rows.sums(W, kind)
+        for k in range(n_models):
+            alone = rows.sums(W[:, [k]], kind)
+            np.testing.assert_allclose(together.loss[k], alone.loss[0], rtol=1e-13)
+            np.testing.assert_allclose(together.gradient[:, k], alone.gradient[:, 0], rtol=1e-12, atol=1e-9)
+            if kind == "diagonal":
+                np.testing.assert_allclose(together.curvature[k], alone.curvature[0], rtol=1e-12)
+    products = block_sums(Block(X, block.y, block.weight, block.offset), W, kind)
+    assert_sums_agree(together, products)
+
+
 @pytest.mark.parametrize("store", [np.ascontiguousarray, np.asfortranarray, sparse.csr_matrix], ids=["C", "F", "CSR"])
 @pytest.mark.parametrize("n", [1, 2, 3, 5, kernels.BLOCK_ROWS - 1, kernels.BLOCK_ROWS, kernels.BLOCK_ROWS + 1])
 @pytest.mark.parametrize("d", [1, 2, 2_000])
