@@ -39,36 +39,39 @@ class QuadraticModel:
 
         v, q = w.copy(), gradient.copy()
         for _ in range(ROUNDS):
-            if descend_matrix(self.H, q, v, penalty.l1, penalty.l2, tolerance, SWEEPS) <= tolerance:
+            if descend_matrix(self.H, q, v, penalty.arrays, tolerance, SWEEPS) <= tolerance:
                 break
-            while 0 < np.count_nonzero(v) <= WIDEST_SUPPORT and self._step_on_support(q, v, penalty):
+            while np.count_nonzero(v) <= WIDEST_SUPPORT and self._step_on_support(q, v, penalty):
                 pass
         return v
 
     def _step_on_support(self, q: Array, v: Array, penalty: ElasticNet) -> bool:
         """Move to the minimum over the support, with its gradient q, in place; tell if that has a smaller support.
 
-        Coordinates whose sign would change are set to 0 if the model falls, else the step ends where the first gets
-        there.
+        The support is what is neither 0 nor at a bound. Coordinates whose sign would change are set to 0, those that
+        would leave their bounds to these, if the model falls; else the step ends where the first gets there.
         """
-        support = np.flatnonzero(v)
-        here, l1 = v[support], penalty.l1[support]
-        slope = q[support] + penalty.l2[support] * here + l1 * np.sign(here)
+        support = np.flatnonzero((v != 0) & (v > penalty.low) & (v < penalty.high))
+        here, some = v[support], penalty.take(support)
+        slope = q[support] + some.l2 * here + some.l1 * np.sign(here)
+        if not support.size:
+            return False
         try:
-            self._factorise(support, penalty.l2[support])
+            self._factorise(support, some.l2)
         except LinAlgError:
             return False
         step = -cho_solve(self.factor, slope, check_finite=False)
-        turns = (here * (here + step) < 0) & (l1 > 0)
+        there = np.where((here * (here + step) < 0) & (some.l1 > 0), 0.0, np.clip(here + step, some.low, some.high))
+        turns = there != here + step
         if turns.any():
-            clipped = np.where(turns, -here, step)
+            clipped = there - here
             if slope @ clipped + clipped @ (self.inside @ clipped) / 2 < 0:
                 step = clipped
             else:
-                reach = np.divide(-here, step, out=np.full_like(here, np.inf), where=turns)
+                reach = np.divide(clipped, step, out=np.full_like(here, np.inf), where=turns)
                 turns = reach <= reach.min()
-                step = np.where(turns, -here, reach.min() * step)
-        v[support] = np.where(turns, 0.0, here + step)
+                step = np.where(turns, clipped, reach.min() * step)
+        v[support] = np.where(turns, there, here + step)
         q += step @ self.H[support]
         return bool(turns.any())
 

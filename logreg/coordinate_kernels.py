@@ -14,32 +14,34 @@ from logreg.compiled import compiled
 
 
 @compiled
-def best_value(pull: float, curvature: float, l1: float, l2: float) -> float:
-    """Return the w that minimises ``curvature w**2 / 2 - pull w + l1 |w| + l2 w**2 / 2``."""
-    if pull > l1:
-        return (pull - l1) / (curvature + l2)
-    if pull < -l1:
-        return (pull + l1) / (curvature + l2)
+def best_value(pull: float, curvature: float, penalty: Any, j: int) -> Any:
+    """Return the w that minimises ``curvature w**2 / 2 - pull w + l1_j |w| + l2_j w**2 / 2`` within its bounds."""
+    l1, l2, low, high = penalty
+    if pull > l1[j]:
+        return min((pull - l1[j]) / (curvature + l2[j]), high[j])
+    if pull < -l1[j]:
+        return max((pull + l1[j]) / (curvature + l2[j]), low[j])
     return 0.0
 
 
 @compiled
-def descend_matrix(H: Any, gradient: Any, w: Any, l1: Any, l2: Any, tolerance: float, n_sweeps: int) -> float:
+def descend_matrix(H: Any, gradient: Any, w: Any, penalty: Any, tolerance: float, n_sweeps: int) -> float:
     """Make sweeps over all coordinates of a model with the curvature matrix H; update w and the model's gradient.
 
     A coordinate that stays costs a few operations, one that moves ``2 s`` of s coordinates. Returns by how much the
     worst coordinate of the last sweep violated its optimality condition when its turn came.
     """
-    worst = 0.0
+    l2, worst = penalty[1], 0.0
     for _ in range(n_sweeps):
         worst = 0.0
         for j in range(w.size):
             curvature = H[j, j]
             if curvature + l2[j] <= 0.0:
                 continue
-            change = best_value(curvature * w[j] - gradient[j], curvature, l1[j], l2[j]) - w[j]
+            best = best_value(curvature * w[j] - gradient[j], curvature, penalty, j)
+            change = best - w[j]
             if change != 0.0:
-                w[j] += change
+                w[j] = best
                 for i in range(w.size):
                     gradient[i] += H[j, i] * change
                 worst = max(worst, abs(change) * (curvature + l2[j]))
@@ -78,7 +80,7 @@ def descend_rows(
     tolerance. ``rows = (y, weight, total weight)``; ``state[:, 1]`` holds the scores.
     """
     data, indices, indptr = X
-    l1, l2 = penalty
+    l1, l2 = penalty[0], penalty[1]
     D, k = np.empty(state.shape[0]), columns.size
     squares, crosses = np.empty(k), np.empty(k)
     for _ in range(turns[0]):
@@ -114,9 +116,10 @@ def descend_rows(
                 if curvature <= 1e-12 * squares[j]:
                     continue
                 gradient += shift * crosses[j]
-                change = best_value(curvature * w[j] - gradient, curvature, l1[j], l2[j]) - w[j]
+                best = best_value(curvature * w[j] - gradient, curvature, penalty, j)
+                change = best - w[j]
                 if change != 0.0:
-                    w[j] += change
+                    w[j] = best
                     shift -= mean * change
                     for entry in range(first, last):
                         row, moved = indices[entry], data[entry] * change

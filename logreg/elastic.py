@@ -96,16 +96,16 @@ class ElasticPath:
         narrow = rows.n_columns <= NARROW and rows.n_rows >= ROWS_A_COLUMN * rows.n_columns
         everywhere = narrow or is_sparse(rows.X)  # a pass over which costs little more than one over some columns
         self.whole = self._solver(np.arange(rows.n_columns)) if everywhere else None
-        self.in_play = unit.free
+        self.in_play = (unit.l1 == 0.0) & ~unit.excluded
         self.null_loss, self.null = self._nulls()
-        size, penalised = np.abs(self.null.gradient[:-1]), (unit.l1 > 0.0) & ~unit.excluded
+        size, penalised = unit.felt(self.null.gradient[:-1]), (unit.l1 > 0.0) & ~unit.excluded
         self.largest = float(np.divide(size, unit.l1, out=np.zeros_like(size), where=penalised).max(initial=0.0))
 
     def _nulls(self) -> tuple[float, Place]:
         """Return the mean loss of the intercept alone, and the fit of it and of what is never penalised."""
         place = self.passed(null_coefficients(self.rows, 1, self.intercept))[0]
         if self.rows.offset is not None and self.intercept:
-            nothing, none = ElasticNet(np.empty(0), np.empty(0)), np.empty(0, dtype=np.intp)
+            nothing, none = ElasticNet.nothing(0), np.empty(0, dtype=np.intp)
             tolerance = self.limits.tol * float(np.abs(place.gradient).max(initial=0.0))
             found = self._solver(none).minimise([nothing], place.take(none), tolerance, self.limits.max_iter)[0]
             place = self.passed(self._everywhere(found.place.w, none)[:, None])[0]
@@ -199,7 +199,8 @@ class ElasticPath:
         place = now[1]
         with np.errstate(invalid="ignore"):
             threshold = self.unit.times(strength if before else max(2.0 * strength - now[0], 0.5 * strength)).l1
-        size = np.maximum(np.abs(expected(before, now, strength)), np.abs(place.gradient))[:-1]
+        gradients = expected(before, now, strength), place.gradient
+        size = np.maximum(*(self.unit.felt(gradient[:-1]) for gradient in gradients))
         found: np.ndarray = (self.in_play | (place.w[:-1] != 0) | (size >= threshold)) & ~self.unit.excluded
         return found
 
@@ -270,12 +271,13 @@ def fit(
     path = ElasticPath(rows, unit, replace(limits, tol=FREE * limits.tol), intercept)
     if path.separated is not None:
         return path.separated, path.redundancy
-    penalty, largest = unit.times(strength), path.largest or strength
-    tolerance = limits.tol * min(strength, 0.01 * largest)
+    penalty, steepest = unit.times(strength), float(np.abs(path.null.gradient[:-1]).max(initial=0.0))
+    largest = path.largest or steepest or 1.0
+    tolerance = limits.tol * min(strength or np.inf, 0.01 * largest)
     place = path.null
     if start is not None:
         start = start.copy()
-        start[:-1][unit.excluded] = 0.0
+        start[:-1] = unit.clipped(start[:-1][:, 0])[:, None]
         there = path.passed(start)[0]
         if there.objective(penalty) <= place.objective(penalty):
             place = there
@@ -303,6 +305,6 @@ def fit(
 
 def way_down(largest: float, strength: float) -> Array:
     """Return the strengths that lead from the null model to a single one, which is left out."""
-    if strength >= largest:
+    if strength >= largest or strength == 0.0:
         return np.empty(0)
     return np.geomspace(largest, strength, 1 + int(np.ceil(np.log(largest / strength) / np.log(RATIO))))[1:-1]

@@ -56,6 +56,11 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     standardize : bool, default=False
         Whether the penalty acts on standardised columns, which is to multiply w_j in it by the column's standard
         deviation. The coefficients are in the user's units all the same.
+    positive : bool, default=False
+        Whether coefficients must not be negative. The intercept may be.
+    bounds : array-like of shape (n_terms, 2) or dict of names, default=None
+        The least and the greatest value of each coefficient, 0 between them; a dict names terms, or category columns
+        for all of their levels. With bounds, as with an L1 part, ``solver`` has no say.
     tol : float, default=1e-4
         Distance to the optimum at which to stop, in standard errors of the coefficients: it depends neither on the
         units of X nor on the number of rows. With an L1 part, the largest violation of an optimality condition, in
@@ -110,11 +115,11 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     decrement_ : float
         Distance to the optimum, in standard errors of the coefficients.
     kkt_ : float
-        With an L1 part, the certificate: the largest violation of an optimality condition, over the smallest penalty
-        that zeroes the model, 0 at the optimum. Else NaN.
+        With an L1 part or bounds, the certificate: the largest violation of an optimality condition, over the smallest
+        penalty that zeroes the model, 0 at the optimum. Else NaN.
     gap_ : float
-        With an L1 part, a second certificate: the duality gap, by which ``objective_`` is above the minimum at most.
-        Else NaN.
+        With an L1 part or bounds, a second certificate: the duality gap, by which ``objective_`` is above the minimum
+        at most. Else NaN.
     objective_ : float
         The minimum found, a mean a unit of weight.
     solver_ : str
@@ -179,6 +184,8 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         l1_ratio: float | None = 0.0,
         penalty_factor: Any = None,
         standardize: bool = False,
+        positive: bool = False,
+        bounds: Any = None,
         dual: bool = False,
         tol: float = 1e-4,
         fit_intercept: bool = True,
@@ -200,6 +207,8 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.l1_ratio = l1_ratio
         self.penalty_factor = penalty_factor
         self.standardize = standardize
+        self.positive = positive
+        self.bounds = bounds
         self.dual = dual
         self.tol = tol
         self.fit_intercept = fit_intercept
@@ -247,9 +256,10 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         context = self._init_callback_context(max_subtasks=self.max_iter)
         fitted = copy.copy(self)  # all is written to a copy, which takes this estimator's place at the end
         problem = validate.training_data(fitted, X, y, sample_weight, offset, drop_first=strength == 0.0)
-        if l1_ratio == 0.0:
+        if l1_ratio == 0.0 and self.bounds is None and not self.positive:
             parameters.check_width(solver, problem.X.shape[1])
         factor = parameters.penalty_factors(self.penalty_factor, fitted._terms(), problem.X.shape[1])
+        bounds = parameters.coefficient_bounds(self.bounds, self.positive, fitted._terms(), problem.X.shape[1])
         fitted.classes_ = problem.classes
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         told = {"estimator": self, "X": X, "y": y, "metadata": metadata}
@@ -267,8 +277,8 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 limits, start = Limits(self.tol, self.max_iter, tell), self._warm_coefficients(rows, fitted)
                 strength, intercept = strength / problem.total_weight, self.fit_intercept
                 spread = rows.spread() if self.standardize else 1.0
-                if l1_ratio > 0.0:
-                    unit = ElasticNet.of_factors(l1_ratio, factor, spread)
+                if l1_ratio > 0.0 or bounds is not None:
+                    unit = ElasticNet.of_factors(l1_ratio, factor, spread, bounds)
                     solution, redundancy = elastic.fit(rows, strength, unit, limits, intercept=intercept, start=start)
                 else:
                     ridge = Ridge.of_factors(strength, factor, spread)

@@ -21,10 +21,10 @@ def duality_gap(rows: SelectableRows, w: Array, penalty: ElasticNet, intercept: 
 
         -sum_i v_i (q_i log q_i + (1 - q_i) log(1 - q_i)) + sum_i v_i (q_i - y_i) offset_i - sum_j conjugate_j(u_j)
 
-    where ``u = X' v (q - y)`` and the conjugate of ``l1 |w| + l2 w**2 / 2`` is ``max(|u| - l1, 0)**2 / (2 l2)``, or
-    without l2 the condition ``|u| <= l1``, and u must be 0 for what is never penalised. Near the optimum q are the
-    probabilities: a little is taken off them, in proportion to p (1 - p), until what must be 0 is; then they are moved
-    towards y until the other conditions hold.
+    where ``u = X' v (y - q)`` and the conjugate of ``l1 |w| + l2 w**2 / 2`` is ``max(|u| - l1, 0)**2 / (2 l2)``, or
+    without l2 the condition ``|u| <= l1``, and u must be 0 for what is never penalised; bounds of w_j relax that. Near
+    the optimum q are the probabilities: a little is taken off them, in proportion to p (1 - p), until what must be 0
+    is; then they are moved towards y until the other conditions hold.
 
     Notes
     -----
@@ -39,12 +39,8 @@ def duality_gap(rows: SelectableRows, w: Array, penalty: ElasticNet, intercept: 
         slope += X.T @ (residual - curvature * (X @ correction[:-1] + correction[-1]))
     slope /= rows.total_weight
     slope[free] = 0.0
-    strict = (penalty.l2 == 0.0) & (penalty.l1 > 0.0)
-    beyond = np.divide(np.abs(slope), penalty.l1, out=np.zeros_like(slope), where=strict)
-    share = 1.0 / max(1.0, float(beyond.max(initial=0.0)))
-    smooth = penalty.l2 > 0.0
-    excess = np.maximum(share * np.abs(slope[smooth]) - penalty.l1[smooth], 0.0)
-    dual, loss = -float((excess**2 / (2.0 * penalty.l2[smooth])).sum()), 0.0
+    share, conjugate = penalty.conjugate(-slope)
+    loss, entropy = 0.0, 0.0
     for X, piece in values_of(rows):
         weight = 1.0 if piece.weight is None else piece.weight
         of_rows, residual, curvature = (
@@ -54,8 +50,8 @@ def duality_gap(rows: SelectableRows, w: Array, penalty: ElasticNet, intercept: 
         q = np.clip(piece.y + moved, 0.0, 1.0)
         inside = xlogy(q, q) + xlogy(1.0 - q, 1.0 - q) - (0.0 if piece.offset is None else moved * piece.offset)
         loss += float((weight * of_rows).sum()) / rows.total_weight
-        dual -= float((weight * inside).sum()) / rows.total_weight
-    return max(loss + penalty.value(w[:-1]) - dual, 0.0)
+        entropy += float((weight * inside).sum()) / rows.total_weight
+    return max(loss + penalty.value(w[:-1]) + entropy + conjugate, 0.0)
 
 
 def correction_of(rows: SelectableRows, w: Array, free: np.ndarray, intercept: bool) -> Array:

@@ -63,7 +63,7 @@ def penalty_factors(option: Any, names: np.ndarray | None, n_terms: int) -> Arra
     if isinstance(option, Mapping):
         factor = np.ones(n_terms)
         for name, value in option.items():
-            factor[terms_called(name, names, n_terms)] = value
+            factor[terms_called("penalty_factor", name, names, n_terms)] = value
     else:
         factor = np.asarray(option, dtype=np.float64)
         if factor.shape != (n_terms,):
@@ -82,14 +82,44 @@ def penalty_factors(option: Any, names: np.ndarray | None, n_terms: int) -> Arra
     return factor
 
 
-def terms_called(name: Any, names: np.ndarray | None, n_terms: int) -> np.ndarray:
+def coefficient_bounds(
+    bounds: Any, positive: bool, names: np.ndarray | None, n_terms: int
+) -> tuple[Array, Array] | None:
+    """Return the least and the greatest value of each coefficient, None where nothing bounds any."""
+    if bounds is None and not positive:
+        return None
+    both = np.tile([-np.inf, np.inf], (n_terms, 1))
+    if isinstance(bounds, Mapping):
+        for name, pair in bounds.items():
+            if np.shape(pair) != (2,):
+                raise ValueError(f"bounds of {name!r} are {pair!r}; expected a pair, the least and the greatest value.")
+            both[terms_called("bounds", name, names, n_terms)] = pair
+    elif bounds is not None:
+        both = np.array(bounds, dtype=np.float64)
+        if both.shape != (n_terms, 2):
+            raise ValueError(
+                f"bounds has shape {both.shape}; expected a pair a coefficient, shape ({n_terms}, 2), or a dict from "
+                "names to pairs."
+            )
+    low, high = np.ascontiguousarray(both.T)
+    wrong = np.flatnonzero(~((low <= 0.0) & (high >= 0.0)))
+    if wrong.size:
+        j = wrong[0]
+        raise ValueError(
+            f"bounds are {low[j]:g} and {high[j]:g} for {column_names(wrong[:1], names)}; 0 must be between them, or "
+            "one of them."
+        )
+    return (np.maximum(low, 0.0) if positive else low), high
+
+
+def terms_called(option: str, name: Any, names: np.ndarray | None, n_terms: int) -> np.ndarray:
     """Return the positions of the term of a name, or of all levels of the category column of that name."""
     known = [f"x{j}" for j in range(n_terms)] if names is None else [str(known) for known in names]
     found = [j for j, term in enumerate(known) if term == name or term.startswith(f"{name}=")]
     if not found:
         near = difflib.get_close_matches(str(name), known, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else "."
-        raise ValueError(f"penalty_factor names {name!r}, which is not a column{hint}")
+        raise ValueError(f"{option} names {name!r}, which is not a column{hint}")
     return np.array(found)
 
 
@@ -117,7 +147,7 @@ def check_parameters(estimator: Any) -> None:
     """Check the parameters that are numbers, and those kept for scikit-learn's sake."""
     check_number("tol", estimator.tol, least=0.0)
     check_number("max_iter", estimator.max_iter, least=1, integer=True)
-    for name in ("fit_intercept", "warm_start", "standardize"):
+    for name in ("fit_intercept", "warm_start", "standardize", "positive"):
         if not isinstance(getattr(estimator, name), (bool, np.bool_)):
             raise ValueError(f"{name}={getattr(estimator, name)!r} must be True or False.")
     check_categories(estimator)

@@ -159,8 +159,8 @@ def logistic_path(
     full : bool, default=False
         Whether to go on where the deviance ratio has reached 0.999: the outcomes are then all but separated.
     **options
-        Parameters of :class:`LogisticRegression`: fit_intercept, class_weight, penalty_factor, standardize, categories,
-        unknown, missing, max_iter (passes a penalty), n_jobs.
+        Parameters of :class:`LogisticRegression`: fit_intercept, class_weight, penalty_factor, standardize, positive,
+        bounds, categories, unknown, missing, max_iter (passes a penalty), n_jobs.
 
     Returns
     -------
@@ -193,13 +193,14 @@ def logistic_path(
     model.classes_ = problem.classes
     n_columns = problem.X.shape[1]
     factor = parameters.penalty_factors(model.penalty_factor, model._terms(), n_columns)
+    bounds = parameters.coefficient_bounds(model.bounds, model.positive, model._terms(), n_columns)
     origin = "auto" if model.fit_intercept else None
     rows = SelectableRows(
         problem.X, problem.y, problem.weight, problem.offset, n_threads=n_threads(model.n_jobs), origin=origin
     )
     try:
         with rows:
-            unit = ElasticNet.of_factors(l1_ratio, factor, rows.spread() if model.standardize else 1.0)
+            unit = ElasticNet.of_factors(l1_ratio, factor, rows.spread() if model.standardize else 1.0, bounds)
             path = ElasticPath(rows, unit, Limits(FREE * tol, model.max_iter), model.fit_intercept)
             if Cs is None:
                 share = parameters.path_ratio(ratio, n_columns, rows.n_rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -62,26 +62,49 @@ class ElasticNet:
     l1, l2 : ndarray of shape (d,)
         On the scale of the mean loss. A column of infinite l1 is excluded: its coefficient is 0, as it must be from the
         start.
+    low, high : ndarray of shape (d,)
+        Bounds of the coefficients, with 0 between them.
     """
 
     l1: Array
     l2: Array
+    low: Array
+    high: Array
 
     @classmethod
-    def of_factors(cls, l1_ratio: float, factor: Array, spread: Array | float = 1.0) -> ElasticNet:
+    def of_factors(
+        cls, l1_ratio: float, factor: Array, spread: Array | float = 1.0, bounds: tuple[Array, Array] | None = None
+    ) -> ElasticNet:
         """Return ``factor_j * (l1_ratio |v_j| + (1 - l1_ratio) / 2 * v_j**2)`` with ``v_j = spread_j w_j``."""
         included = np.where(np.isinf(factor), 0.0, factor)
         l1 = np.where(np.isinf(factor), np.inf, l1_ratio * included * spread)
-        return cls(l1, (1.0 - l1_ratio) * included * np.square(spread))
+        low, high = bounds or (np.full(len(factor), -np.inf), np.full(len(factor), np.inf))
+        return cls(l1, (1.0 - l1_ratio) * included * np.square(spread), low, high)
+
+    @classmethod
+    def nothing(cls, n_columns: int) -> ElasticNet:
+        """Return no penalty and no bounds."""
+        return cls.of_factors(1.0, np.zeros(n_columns))
 
     def times(self, strength: float) -> ElasticNet:
         """Return this penalty made so many times as strong."""
-        return ElasticNet(strength * self.l1, strength * self.l2)
+        included = np.where(self.excluded, 0.0, self.l1)
+        return replace(self, l1=np.where(self.excluded, np.inf, strength * included), l2=strength * self.l2)
+
+    def take(self, columns: np.ndarray) -> ElasticNet:
+        """Return the penalty on some columns."""
+        return ElasticNet(*(part[columns] for part in (self.l1, self.l2, self.low, self.high)))
+
+    @property
+    def arrays(self) -> tuple[Array, Array, Array, Array]:
+        """l1, l2 and bounds as compiled kernels take them."""
+        l1, l2, low, high = (np.ascontiguousarray(part) for part in (self.l1, self.l2, self.low, self.high))
+        return l1, l2, low, high
 
     @property
     def free(self) -> np.ndarray:
-        """Mask of the columns that are never penalised."""
-        free: np.ndarray = (self.l1 == 0.0) & (self.l2 == 0.0)
+        """Mask of the columns that are neither penalised nor bounded."""
+        free: np.ndarray = (self.l1 == 0.0) & (self.l2 == 0.0) & np.isinf(self.low) & np.isinf(self.high)
         return free
 
     @property
@@ -89,9 +112,9 @@ class ElasticNet:
         """Mask of the columns that are left out."""
         return np.isinf(self.l1)
 
-    def take(self, columns: np.ndarray) -> ElasticNet:
-        """Return the penalty on some columns."""
-        return ElasticNet(self.l1[columns], self.l2[columns])
+    def clipped(self, w: Array) -> Array:
+        """Return the coefficients nearest to w of shape (d,) that the bounds and exclusions allow."""
+        return np.where(self.excluded, 0.0, np.clip(w, self.low, self.high))
 
     def value(self, w: Array) -> float:
         """Return the penalty at coefficients of shape (d,)."""
@@ -99,16 +122,23 @@ class ElasticNet:
         w = w[there]
         return float(self.l1[there] @ np.abs(w) + self.l2[there] @ (w * w) / 2.0)
 
+    def felt(self, slope: Array) -> Array:
+        """Return the size of slopes at 0, in the directions that the bounds leave open."""
+        is_open = np.where(slope < 0, self.high > 0, self.low < 0)
+        return np.abs(slope) * is_open
+
     def violation(self, w: Array, gradient: Array) -> Array:
         """Return how far each coefficient is from satisfying its optimality condition, shape (d,), 0 at the optimum.
 
-        With the gradient g of the mean loss: ``|g_j + l2_j w_j + l1_j sign(w_j)|`` where w_j is not 0, and where it is,
-        by how much ``|g_j|`` exceeds l1_j.
+        With the gradient g of the mean loss: ``|g_j + l2_j w_j + l1_j sign(w_j)|`` where w_j is not 0, unless it is
+        held by its bound; and where it is 0, by how much ``|g_j|`` exceeds l1_j, unless bounds allow no such move.
         """
         slope = gradient + self.l2 * w
-        at_zero = np.maximum(np.abs(slope) - self.l1, 0.0)
+        at_zero = np.maximum(self.felt(slope) - self.l1, 0.0)
         there = w != 0
-        found: Array = np.where(there, np.abs(slope + np.where(there, self.l1, 0.0) * np.sign(w)), at_zero)
+        pull = slope + np.where(there, self.l1, 0.0) * np.sign(w)
+        held = ((w >= self.high) & (pull < 0)) | ((w <= self.low) & (pull > 0))
+        found: Array = np.where(there, np.where(held, 0.0, np.abs(pull)), at_zero)
         return found
 
     def slope(self, w: Array, direction: Array, ahead: bool) -> float:
@@ -117,3 +147,17 @@ class ElasticNet:
         w, direction, l1, l2 = w[moves], direction[moves], self.l1[moves], self.l2[moves]
         of_sizes = np.where(w != 0, np.sign(w) * direction, np.abs(direction) if ahead else -np.abs(direction))
         return float(l1 @ of_sizes + l2 @ (w * direction))
+
+    def conjugate(self, u: Array) -> tuple[float, float]:
+        """Return the largest share of u of shape (d,) with a finite conjugate, and the conjugate of that share.
+
+        The conjugate is ``sum_j max over w_j of u_j w_j - l1_j |w_j| - l2_j w_j**2 / 2``, within the bounds.
+        """
+        bound = np.where(u > 0, self.high, -self.low)
+        endless = np.isinf(bound) & (self.l2 == 0.0) & ~self.free & (np.abs(u) > self.l1)
+        share = float(np.divide(self.l1, np.abs(u), out=np.ones_like(u), where=endless).min(initial=1.0))
+        excess = np.where(endless | self.free, 0.0, np.maximum(share * self.felt(-u) - self.l1, 0.0))
+        moves = excess > 0.0
+        excess, l2, bound = excess[moves], self.l2[moves], bound[moves]
+        w = np.minimum(np.divide(excess, l2, out=np.full_like(excess, np.inf), where=l2 > 0), bound)
+        return share, float((excess * w - l2 * w**2 / 2.0).sum())

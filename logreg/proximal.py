@@ -75,7 +75,7 @@ class Place:
     def near(self, penalty: ElasticNet, share: float) -> np.ndarray:
         """Tell which columns count, or are expected to: with a gradient of such a share of the threshold."""
         w, gradient = self.w[:-1], self.gradient if self.expected is None else self.expected
-        found: np.ndarray = (w != 0) | (np.abs(gradient[:-1] + penalty.l2 * w) > share * penalty.l1)
+        found: np.ndarray = (w != 0) | (penalty.felt(gradient[:-1] + penalty.l2 * w) > share * penalty.l1)
         return found
 
 
@@ -152,6 +152,12 @@ class Fit:
         needed = (self.place.w[:-1] != 0) | (self.violation[:-1] > 0)
         return model is not None and bool(model.has[needed].all()) and (model is not self.model or self.left <= STALE)
 
+    def trial(self) -> Array:
+        """Return the coefficients to try, which rounding must not take beyond their bounds."""
+        w = self.place.w + self.length * self.step
+        w[:-1] = self.penalty.clipped(w[:-1])
+        return w
+
     def arrive(self, trial: Place) -> None:
         """Accept a trial or shorten the step to where the objective stops falling along it."""
         beyond = trial.slope(self.penalty, self.step, ahead=False)
@@ -201,7 +207,7 @@ class Solver:
             live = [fit for fit in live if fit.worst > tolerance and fit.slope < 0.0 and len(fit.history) < max_passes]
             if not live or self.stopped:  # no step descends where rounding has won
                 return fits
-            W = np.column_stack([fit.place.w + fit.length * fit.step for fit in live])
+            W = np.column_stack([fit.trial() for fit in live])
             self.n_passes += 1
             for fit, trial in zip(live, Place.several(self.rows, W), strict=True):
                 fit.arrive(trial)

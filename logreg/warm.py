@@ -67,5 +67,5 @@ def warm_up() -> None:
                 rows.curvature(w, Scale.from_sums(sums, np.zeros(1), intercept=True))
                 rows.sums(np.hstack([w, w]))
         if rows.is_csc:
-            rows.coordinate_step(w[:, 0], np.arange(2), ElasticNet(np.ones(2), np.ones(2)), 1.0, True)
-    QuadraticModel(np.eye(2)).minimise(np.ones(2), np.zeros(2), ElasticNet(np.ones(2), np.ones(2)), 1.0)
+            rows.coordinate_step(w[:, 0], np.arange(2), ElasticNet.nothing(2), 1.0, True)
+    QuadraticModel(np.eye(2)).minimise(np.ones(2), np.zeros(2), ElasticNet.nothing(2), 1.0)

@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import sparse
+from scipy import optimize, sparse
 from sklearn import linear_model
 from sklearn.exceptions import ConvergenceWarning
 
@@ -352,3 +352,77 @@ def test_unpenalised_columns_that_repeat_others_are_named(rows):
     np.testing.assert_allclose(clf.decision_function(frame), once.decision_function(frame.iloc[:, :D]), atol=1e-6)
     with pytest.warns(CollinearityWarning, match="again"):
         logistic_path(frame, y, n_penalties=3, ratio=0.5, penalty_factor=factor)
+
+
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.5, 0.0])
+@pytest.mark.parametrize("store", STORAGES.values(), ids=STORAGES)
+def test_bounds_give_the_optimum_that_a_general_optimiser_finds(rows, way, store, l1_ratio):
+    X, y, weight, offset = rows
+    X = X.astype(np.float32).astype(float)  # the same numbers in every storage
+    low, high = np.full(D, -np.inf), np.full(D, np.inf)
+    low[[0, 1]], high[[1, 2]], low[3], high[3] = 0.0, 0.05, -0.1, 0.1
+    clf = lasso(0.3, l1_ratio, bounds=np.column_stack([low, high])).fit(store(X), y, weight, offset=offset)
+    total, strength = weight.sum(), 1 / 0.3
+
+    def objective(parts):
+        w = parts[:D] - parts[D : 2 * D]
+        z = X @ w + parts[-1] + offset
+        penalty = l1_ratio * parts[:-1].sum() + (1 - l1_ratio) / 2 * w @ w
+        slope = X.T @ (weight * (1 / (1 + np.exp(-z)) - y)) + strength * (1 - l1_ratio) * w
+        gradient = np.concatenate([slope, -slope]) + strength * l1_ratio
+        last = (weight * (1 / (1 + np.exp(-z)) - y)).sum()
+        value = weight @ (np.logaddexp(0, z) - y * z) + strength * penalty
+        return value / total, np.append(gradient, last) / total
+
+    limits = [*zip(np.zeros(D), high, strict=True), *zip(np.zeros(D), -low, strict=True), (None, None)]
+    best = optimize.minimize(
+        objective,
+        np.zeros(2 * D + 1),
+        jac=True,
+        bounds=limits,
+        method="L-BFGS-B",
+        options={"ftol": 1e-15, "gtol": 1e-10},
+    )
+    w = clf.coef_[0]
+    assert ((w >= low) & (w <= high)).all()
+    assert clf.objective_ <= best.fun + 1e-10
+    assert clf.objective_ >= best.fun - clf.gap_ - 1e-8
+    assert clf.gap_ < 1e-9
+    np.testing.assert_allclose(w, best.x[:D] - best.x[D : 2 * D], atol=2e-4)
+
+
+def test_positive_is_a_bound_at_zero(rows):
+    X, y, _, _ = rows
+    clf = lasso(0.3, positive=True).fit(X, y)
+    assert (clf.coef_ >= 0).all()
+    assert (clf.coef_ > 0).any()
+    by_bounds = lasso(0.3, bounds={f"x{j}": (0.0, np.inf) for j in range(D)}).fit(X, y)
+    np.testing.assert_array_equal(clf.coef_, by_bounds.coef_)
+    path = logistic_path(X, y, n_penalties=8, ratio=0.05, positive=True)
+    assert path.coefs.data.min() > 0
+    assert path.kkt.max() <= 1e-6
+    assert path.df[0] == 0
+    without = lasso(0.3).fit(X, y)
+    wide = lasso(0.3, bounds=np.tile([-50.0, 50.0], (D, 1))).fit(X, y)
+    np.testing.assert_allclose(wide.coef_, without.coef_, atol=1e-8)
+
+
+def test_bounds_without_a_penalty(rows):
+    X, y, _, _ = rows
+    X = X[:, :4]
+    clf = LogisticRegression(penalty=None, bounds={"x0": (0.0, 0.1), "x3": (-0.2, 0.0)}, tol=1e-8).fit(X, y)
+    assert clf.converged_
+    assert clf.coef_[0, 0] == 0.1
+    held = clf.coef_[0, [0, 3]]
+    rest = LogisticRegression(penalty=None, tol=1e-8).fit(X[:, [1, 2]], y, offset=X[:, [0, 3]] @ held)
+    np.testing.assert_allclose(clf.coef_[0, [1, 2]], rest.coef_[0], atol=1e-6)
+
+
+def test_bounds_with_categories_and_warm_starts():
+    X, y = datasets.load_penguins()
+    clf = LogisticRegression(C=5.0, categories="auto", missing="level", bounds={"species": (0.0, 0.5)}, warm_start=True)
+    clf.fit(X, y)
+    frame = clf.coef_frame().set_index("term")["estimate"]
+    levels = frame[[term for term in frame.index if term.startswith("species=")]]
+    assert levels.between(0.0, 0.5).all()
+    assert clf.set_params(bounds={"species": (0.0, 0.2)}).fit(X, y).coef_frame()["estimate"].isin([0.2]).any()

@@ -93,9 +93,8 @@ class SelectableRows(MemoryRows):
             state[:, 1] += self.offset
         kept = np.append(columns, -1)
         moved, rows = w[kept], (self.y, fixed(self.weight), self.total_weight)
-        both = np.ascontiguousarray(penalty.l1), np.ascontiguousarray(penalty.l2)
         turns = MOST_TURNS, MOST_SWEEPS
-        descend_rows(sparse_arrays_of(X), among, rows, state, moved, both, intercept, tolerance, turns)
+        descend_rows(sparse_arrays_of(X), among, rows, state, moved, penalty.arrays, intercept, tolerance, turns)
         step = np.zeros_like(w)
         step[kept] = moved - w[kept]
         return step
