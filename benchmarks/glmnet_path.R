@@ -1,7 +1,8 @@
-# One path by glmnet: Rscript glmnet_path.R FOLDER THRESH ENOUGH REPETITIONS; THRESH may be "default".
+# One path by glmnet: Rscript glmnet_path.R FOLDER ENOUGH REPETITIONS.
 #
-# It fits until that has taken ENOUGH seconds, but so often at most.
-# The folder holds numbers as binary doubles and integers, "about" says how many; the answer goes there too.
+# The folder holds numbers as binary doubles and integers, "about" says how many; the answers go there too. Each line of
+# the standard input is a thresh, or "default"; to each it says how many seconds the fits took, repeated until that has
+# taken ENOUGH seconds, but so often at most.
 suppressMessages(library(glmnet))
 given <- commandArgs(trailingOnly = TRUE)
 folder <- given[1]
@@ -15,18 +16,21 @@ X <- if (is_sparse) {
       p = numbers("indptr", "integer", d + 1), Dim = as.integer(c(n, d)))
 } else matrix(numbers("data", "double", n * d), n, d)
 glmnet.control(fdev = 0, devmax = 1)
-thresh <- if (given[2] == "default") 1e-7 else as.numeric(given[2])
+thresholds <- file("stdin", open = "r")
 cat("ready\n")
-seconds <- numeric(0)
-while (sum(seconds) < as.numeric(given[3]) && length(seconds) < as.integer(given[4])) {
-  start <- proc.time()[["elapsed"]]
-  fit <- suppressWarnings(glmnet(X, y, family = "binomial", alpha = l1_ratio, lambda = penalties,
-                                 standardize = FALSE, thresh = thresh, maxit = 1e8))
-  seconds <- c(seconds, proc.time()[["elapsed"]] - start)
+while (length(said <- readLines(thresholds, n = 1)) == 1) {
+  thresh <- if (said == "default") 1e-7 else as.numeric(said)
+  seconds <- numeric(0)
+  while (sum(seconds) < as.numeric(given[2]) && length(seconds) < as.integer(given[3])) {
+    start <- proc.time()[["elapsed"]]
+    fit <- suppressWarnings(glmnet(X, y, family = "binomial", alpha = l1_ratio, lambda = penalties,
+                                   standardize = FALSE, thresh = thresh, maxit = 1e8))
+    seconds <- c(seconds, proc.time()[["elapsed"]] - start)
+  }
+  found <- as(fit$beta, "CsparseMatrix")
+  writeBin(found@x, file.path(folder, "coefs.data"))
+  writeBin(found@i, file.path(folder, "coefs.indices"))
+  writeBin(found@p, file.path(folder, "coefs.indptr"))
+  writeBin(as.double(fit$a0), file.path(folder, "intercepts"))
+  cat("[", paste(seconds, collapse = ","), "]\n", sep = "")
 }
-found <- as(fit$beta, "CsparseMatrix")
-writeBin(found@x, file.path(folder, "coefs.data"))
-writeBin(found@i, file.path(folder, "coefs.indices"))
-writeBin(found@p, file.path(folder, "coefs.indptr"))
-writeBin(as.double(fit$a0), file.path(folder, "intercepts"))
-cat("[", paste(seconds, collapse = ","), "]\n", sep = "")

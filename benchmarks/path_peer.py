@@ -1,10 +1,10 @@
 """One package fits one path: run as a script, in the interpreter that has the package.
 
-python path_peer.py PEER FOLDER TOL ENOUGH REPETITIONS
+python path_peer.py PEER FOLDER ENOUGH REPETITIONS
 
-The folder holds a path as :func:`save` left it; the answer goes there too. Imports what the peer needs and no more, so
-that an interpreter of another age will do. TOL may be "default". It fits until that
-has taken ENOUGH seconds, but so often at most.
+The folder holds a path as :class:`paths.Task` left it; the answers go there too. Each line of the standard input is a
+tolerance, or "default"; to each it says how many seconds the fits took: they are repeated until that has taken ENOUGH
+seconds, but so often at most. Imports what the peer needs and no more, so that an interpreter of another age will do.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def skglm(X, y, penalties, l1_ratio, tol):
 
     X = X.tocsc() if sparse.issparse(X) else np.asfortranarray(X)
     signs = np.where(y, 1.0, -1.0)
-    solver = ProxNewton(max_iter=100, max_pn_iter=1000, fit_intercept=True, warm_start=True)
+    solver = ProxNewton(max_iter=1000, max_pn_iter=1000, fit_intercept=True, warm_start=True)
     if tol is not None:
         solver.tol = tol
     w, scores, found = np.zeros(X.shape[1] + 1), np.zeros(len(y)), []
@@ -105,26 +105,27 @@ PEERS = {
 }  # fmt: skip
 
 
-def main(peer, folder, tol, enough, repetitions):
-    """Fit, and save coefficients, intercepts and seconds."""
+def main(peer, folder, enough, repetitions):
+    """Fit at each tolerance that comes, and save coefficients, intercepts and seconds."""
     folder = Path(folder)
     X = sparse.load_npz(folder / "X.npz") if (folder / "X.npz").exists() else np.load(folder / "X.npy")
     if peer == "logreg" and (folder / "frame.pickle").exists():
         X = pickle.loads((folder / "frame.pickle").read_bytes())
     path = np.load(folder / "path.npz")
     y, penalties, l1_ratio = np.load(folder / "y.npy"), path["penalties"], float(path["l1_ratio"])
-    tol = None if tol == "default" else float(tol)
     warnings.simplefilter("ignore")
-    PEERS[peer](X[:200], y[:200], penalties[:2], l1_ratio, tol)  # loads and compiles
+    PEERS[peer](X[:200], y[:200], penalties[:2], l1_ratio, None)  # loads and compiles
     print("ready", flush=True)
-    seconds = []
-    while sum(seconds) < float(enough) and len(seconds) < int(repetitions):
-        start = perf_counter()
-        coefs, intercepts = PEERS[peer](X, y, penalties, l1_ratio, tol)
-        seconds.append(perf_counter() - start)
-    sparse.save_npz(folder / "coefs.npz", sparse.csr_matrix(coefs))
-    np.save(folder / "intercepts.npy", np.asarray(intercepts, dtype=np.float64))
-    print(json.dumps(seconds), flush=True)
+    for said in sys.stdin:
+        tol = None if said.strip() == "default" else float(said)
+        seconds = []
+        while sum(seconds) < float(enough) and len(seconds) < int(repetitions):
+            start = perf_counter()
+            coefs, intercepts = PEERS[peer](X, y, penalties, l1_ratio, tol)
+            seconds.append(perf_counter() - start)
+        sparse.save_npz(folder / "coefs.npz", sparse.csr_matrix(coefs))
+        np.save(folder / "intercepts.npy", np.asarray(intercepts, dtype=np.float64))
+        print(json.dumps(seconds), flush=True)
 
 
 if __name__ == "__main__":

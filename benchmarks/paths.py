@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import select
 import shutil
 import subprocess
 import sys
@@ -40,6 +41,7 @@ TOLERANCES = {  # from the loosest that could reach it
     "liblinear": [1e-3, 1e-4, 1e-5, 1e-6],
 }
 LEAST, TIMES = 20.0, 10.0  # seconds that a peer is given, and times as long as the fastest so far
+LOADING = 120.0  # seconds that data and a package may take to load
 ENOUGH, REPETITIONS = 5.0, 5  # a fit is repeated until so many seconds have passed, so often at most
 
 
@@ -81,36 +83,59 @@ class Task:
         at_zero = (np.abs(slope) - l1).max(where=W == 0, initial=0.0)
         return max(there, at_zero, np.abs(residual.mean(axis=0)).max()) / self.largest
 
-    def fit(self, peer, tol, limit):
-        """Return seconds and violation of a peer at a tolerance, or why there are none."""
-        tol, often = "default" if tol is None else str(tol), (str(ENOUGH), str(REPETITIONS))
-        if peer == "glmnet":
-            command = ["Rscript", str(HERE / "glmnet_path.R"), str(self.folder), tol, *often]
-        else:
-            python = OF_NUMPY_1 if peer == "adelie" else sys.executable
-            command = [str(python), str(HERE / "path_peer.py"), peer, str(self.folder), tol, *often]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        process.stdout.readline()  # data and packages are loaded
-        try:
-            said, errors = process.communicate(timeout=limit + ENOUGH)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
-            return {"failure": f"stopped after {limit:.0f} s", "longer_than": limit}
-        if process.returncode:
-            return {"failure": errors.strip().splitlines()[-1][:100] if errors.strip() else "the process died"}
-        coefs, intercepts = self._answer(peer)
-        if len(intercepts) < len(self.penalties):
-            return {"failure": f"{len(intercepts)} of {len(self.penalties)} penalties"}
-        return {"seconds": json.loads(said.splitlines()[-1]), "violation": float(self.violation(coefs, intercepts))}
-
-    def _answer(self, peer):
+    def answer(self, peer):
+        """Return the coefficients and intercepts that a peer has left."""
         if peer != "glmnet":
             return sparse.load_npz(self.folder / "coefs.npz"), np.load(self.folder / "intercepts.npy")
         intercepts = np.fromfile(self.folder / "intercepts")
         parts = [np.fromfile(self.folder / f"coefs.{name}", kind) for name, kind in
                  (("data", float), ("indices", np.int32), ("indptr", np.int32))]  # fmt: skip
         return sparse.csc_matrix(tuple(parts), shape=(self.X.shape[1], len(intercepts))).T.tocsr(), intercepts
+
+
+class Asked:
+    """A package in a process of its own, asked to fit a task at one tolerance after the other."""
+
+    def __init__(self, peer, task):
+        self.peer, self.task = peer, task
+        often = [str(task.folder), str(ENOUGH), str(REPETITIONS)]
+        python = str(OF_NUMPY_1 if peer == "adelie" else sys.executable)
+        of_r, of_python = ["Rscript", str(HERE / "glmnet_path.R")], [python, str(HERE / "path_peer.py"), peer]
+        command = (of_r if peer == "glmnet" else of_python) + often
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        self.process = subprocess.Popen(command, text=True, **pipes)
+        self._line(LOADING)  # data and package are loaded
+
+    def fit(self, tol, limit):
+        """Return seconds and violation at a tolerance, None for the default, or why there are none."""
+        try:
+            self.process.stdin.write(f"{'default' if tol is None else tol}\n")
+            self.process.stdin.flush()
+            said = self._line(limit + ENOUGH)
+        except BrokenPipeError:
+            said = ""
+        if said is None:
+            return {"failure": f"stopped after {limit:.0f} s", "longer_than": limit}
+        if not said:
+            return {"failure": "the process died"}
+        coefs, intercepts = self.task.answer(self.peer)
+        if len(intercepts) < len(self.task.penalties):
+            return {"failure": f"{len(intercepts)} of {len(self.task.penalties)} penalties"}
+        return {"seconds": json.loads(said), "violation": float(self.task.violation(coefs, intercepts))}
+
+    def _line(self, limit):
+        """Return the next line of the process, nothing when it has ended, None when it takes too long."""
+        is_there, _, _ = select.select([self.process.stdout], [], [], limit)
+        return self.process.stdout.readline() if is_there else None
+
+    def __enter__(self):
+        """Use as a context, to be sure that the process ends."""
+        return self
+
+    def __exit__(self, *exception):
+        """End the process."""
+        self.process.kill()
+        self.process.communicate()
 
 
 def versions():
@@ -134,15 +159,15 @@ def available(peer):
 def measure(name, problem, l1_ratio, peers, single=None):
     """Return the row of one path, or of a single penalty of so large a share of the one that zeroes the model."""
     with TemporaryDirectory() as folder:
-        path = Task(problem, l1_ratio, single, folder)
-        n, d = path.X.shape
+        task = Task(problem, l1_ratio, single, folder)
+        n, d = task.X.shape
         row = {
             "problem": name,
             "single": single is not None,
             "rows": n,
             "columns": d,
             "l1_ratio": l1_ratio,
-            "penalties": len(path.penalties),
+            "penalties": len(task.penalties),
         }
         row |= {"note": problem.note, "versions": versions(), "matched": {}, "default": {}}
         fastest = np.inf
@@ -151,19 +176,24 @@ def measure(name, problem, l1_ratio, peers, single=None):
                 row["matched"][peer] = row["default"][peer] = {"failure": why}
                 continue
             limit = max(LEAST, TIMES * fastest) if np.isfinite(fastest) else 300.0
-            row["default"][peer] = path.fit(peer, LOOSE if peer == "logreg" else None, limit)
-            for tol in TOLERANCES[peer]:
-                found = path.fit(peer, tol, limit)
-                row["matched"][peer] = {"tol": tol} | found
-                if "failure" in found or found["violation"] <= 1.001 * MATCHED:
-                    break
-            else:
-                row["matched"][peer] = {"failure": "accuracy not reached"} | {"violation": found["violation"]}
+            with Asked(peer, task) as asked:
+                default = row["default"][peer] = asked.fit(LOOSE if peer == "logreg" else None, limit)
+                row["matched"][peer] = default if "failure" in default else matched(asked, TOLERANCES[peer], limit)
             if "seconds" in row["matched"][peer]:
                 fastest = min(fastest, median(row["matched"][peer]["seconds"]))
             print(f"{name:8} {l1_ratio} {peer:10} {told(row['matched'][peer])}; default {told(row['default'][peer])}",
                   file=sys.stderr, flush=True)  # fmt: skip
     return row
+
+
+def matched(asked, tolerances, limit):
+    """Return the first of a peer's tolerances that reaches the accuracy, or why none does."""
+    found = {"failure": "accuracy not reached"}
+    for tol in tolerances:
+        found = {"tol": tol} | asked.fit(tol, limit)
+        if "failure" in found or found["violation"] <= 1.001 * MATCHED:
+            return found
+    return {"failure": "accuracy not reached", "violation": found["violation"]}
 
 
 def told(found):
