@@ -11,6 +11,8 @@ import pytest
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
+from logreg import logistic_path
+
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 
 
@@ -21,13 +23,28 @@ def suite():
         patch.syspath_prepend(FOLDER)
         import compare
         import measure
+        import path_problems
+        import path_report
+        import paths
         import peers
         import problems
         import report
         import scoring
         import sparse_problems
         import worker
-    modules = (compare, measure, peers, problems, report, scoring, sparse_problems, worker)
+    modules = (
+        compare,
+        measure,
+        path_problems,
+        path_report,
+        paths,
+        peers,
+        problems,
+        report,
+        scoring,
+        sparse_problems,
+        worker,
+    )
     return SimpleNamespace(**{module.__name__: module for module in modules})
 
 
@@ -322,3 +339,53 @@ def test_problems_without_an_intercept_are_the_same_rows(suite):
     assert not problem.intercept
     assert problem.note.endswith("no intercept")
     assert suite.problems.PROBLEMS["tall"](0.001).intercept
+
+
+# Paths
+
+
+def make_task(suite, folder, l1_ratio=1.0):
+    dense = suite.problems.simulated(300, 8, seed=1)
+    problem = suite.path_problems.PathProblem(dense.X, dense.y, 5, 0.05, "simulated")
+    return suite.paths.Task(problem, l1_ratio, None, folder)
+
+
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.5])
+def test_the_violation_of_a_path_is_its_certificate_and_zeros_violate(suite, tmp_path, l1_ratio):
+    task = make_task(suite, tmp_path, l1_ratio)
+    Cs = 1.0 / (task.penalties * len(task.y))
+    path = logistic_path(task.X, task.y, Cs=Cs, l1_ratio=l1_ratio, tol=1e-7)
+    assert task.violation(path.coefs, path.intercepts) == pytest.approx(path.kkt.max(), rel=1e-3, abs=1e-12)
+    intercept = np.full(5, np.log(task.y.mean() / (1 - task.y.mean())))
+    assert task.violation(sparse.csr_array((5, 8)), intercept) == pytest.approx(l1_ratio * (1 - 0.05), rel=1e-6)
+
+
+def test_a_package_is_asked_at_one_tolerance_after_the_other(suite, tmp_path):
+    task = make_task(suite, tmp_path)
+    with suite.paths.Asked("logreg", task) as asked:
+        rough, exact = asked.fit(1e-2, 60.0), asked.fit(1e-8, 60.0)
+        asked.process.kill()
+        asked.process.wait()
+        assert asked.fit(1e-8, 1.0) == {"failure": "the process died"}
+    assert 1e-8 < rough["violation"] <= 1e-2
+    assert exact["violation"] <= 1e-8
+    assert 0 < len(exact["seconds"]) <= suite.paths.REPETITIONS
+
+
+def test_a_tolerance_counts_from_where_it_reaches_the_accuracy(suite):
+    class Peer:
+        def fit(self, tol, limit):
+            return {"seconds": [1.0], "violation": 10 * tol}
+
+    assert suite.paths.matched(Peer(), [1e-5, 1e-6, 1e-7, 1e-8], 1.0)["tol"] == 1e-7
+    assert suite.paths.matched(Peer(), [1e-5], 1.0)["failure"] == "accuracy not reached"
+
+
+def test_a_path_is_as_much_faster_as_its_fastest_peer_or_at_least_as_the_limit(suite):
+    found = {"logreg": {"seconds": [1.0, 2.0, 3.0]}, "a": {"seconds": [5.0]}, "b": {"failure": "", "longer_than": 4.0}}
+    row = {"problem": "text", "single": False, "l1_ratio": 1.0, "matched": found, "default": {}}
+    assert suite.path_report.speed_up(row, "matched") == (2.5, False)
+    del found["a"]
+    assert suite.path_report.speed_up(row, "matched") == (2.0, True)
+    assert "| > 2.00 | >= 1.4 | 2 |" in suite.path_report.line("text", 2.0, True, 1.4, 2)
+    assert "| 1.20 (missed) |" in suite.path_report.line("text", 1.2, False, 1.4, 2)
