@@ -202,6 +202,11 @@ def logistic_path(
         with rows:
             unit = ElasticNet.of_factors(l1_ratio, factor, rows.spread() if model.standardize else 1.0, bounds)
             path = ElasticPath(rows, unit, Limits(FREE * tol, model.max_iter), model.fit_intercept)
+            if Cs is None and path.largest == 0.0:
+                raise ValueError(
+                    "No penalised column varies with y, so there is no largest penalty for a grid to start from; pass "
+                    "Cs, or look at the columns: are they constant, excluded or never penalised?"
+                )
             if Cs is None:
                 share = parameters.path_ratio(ratio, n_columns, rows.n_rows)
                 penalties = path.largest * np.geomspace(1.0, share, n_penalties)

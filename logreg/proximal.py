@@ -144,7 +144,7 @@ class Fit:
     def look(self, intercept: bool) -> None:
         """See how far the conditions of the optimum are violated here."""
         violation = self.place.violation(self.penalty, intercept)
-        self.left = float(violation.max()) / self.worst if self.length == 1.0 else 1.0
+        self.left = float(violation.max()) / (self.worst or 1.0) if self.length == 1.0 else 1.0
         self.violation = violation
 
     def fits(self, model: Model | None) -> bool:

@@ -426,3 +426,12 @@ def test_bounds_with_categories_and_warm_starts():
     levels = frame[[term for term in frame.index if term.startswith("species=")]]
     assert levels.between(0.0, 0.5).all()
     assert clf.set_params(bounds={"species": (0.0, 0.2)}).fit(X, y).coef_frame()["estimate"].isin([0.2]).any()
+
+
+def test_levels_that_the_intercept_makes_up_leave_exact_zeros():
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame({"side": random.choice(["left", "right"], 200), "size": random.standard_normal(200)})
+    y = (frame["size"] + random.logistic(size=200) > 0).astype(int)
+    for C in (0.05, 1.0, 20.0):
+        size = np.abs(LogisticRegression(C=C, l1_ratio=1.0, categories="auto", tol=1e-9).fit(frame, y).coef_)
+        assert ((size == 0) | (size > 1e-10)).all()

@@ -158,3 +158,20 @@ def test_bad_numbers_are_located(rows):
     wrong[3, 2] = np.inf
     with pytest.raises(ValueError, match=r"^Input X contains infinity, first in column 2, row 3;"):
         logistic_path(wrong, y)
+
+
+def test_columns_that_say_nothing_give_no_grid():
+    y = np.arange(20) % 2
+    with pytest.raises(ValueError, match=r"^No penalised column varies with y, so there is no largest penalty .*\?$"):
+        logistic_path(np.zeros((20, 3)), y)
+    with pytest.raises(ValueError, match=r"^No penalised column varies with y"):
+        logistic_path(np.random.default_rng(0).standard_normal((20, 2)), y, penalty_factor=[0.0, np.inf])
+    assert not logistic_path(np.zeros((20, 3)), y, Cs=[1.0]).coefs.nnz
+
+
+@pytest.mark.parametrize("standardize", [False, True])
+def test_two_rows_have_a_path(standardize):
+    X = np.random.default_rng(0).standard_normal((2, 6))
+    path = logistic_path(X, [0, 1], standardize=standardize)
+    assert path.kkt.max() <= 1e-6
+    assert LogisticRegression(l1_ratio=1.0).fit(X, [0, 1]).converged_
