@@ -41,6 +41,7 @@ TOLERANCES = {  # from the loosest that could reach it
     "liblinear": [1e-3, 1e-4, 1e-5, 1e-6],
 }
 LEAST, TIMES = 20.0, 10.0  # seconds that a peer is given, and times as long as the fastest so far
+WIDEST = 5_000  # columns up to which packages that hold a matrix of all columns squared are tried
 LOADING = 120.0  # seconds that data and a package may take to load
 ENOUGH, REPETITIONS = 5.0, 5  # a fit is repeated until so many seconds have passed, so often at most
 
@@ -149,6 +150,11 @@ def versions():
     return ", ".join(f"{name} {version.strip()}" for name, version in said.items())
 
 
+def too_wide(peer, n_columns):
+    """Return why a peer is not tried on so many columns, if so."""
+    return "not tried: it holds a matrix of all columns squared" if peer == "glum" and n_columns > WIDEST else ""
+
+
 def available(peer):
     """Return why a peer can not be run, if so."""
     if peer == "glmnet" and shutil.which("Rscript") is None:
@@ -172,7 +178,7 @@ def measure(name, problem, l1_ratio, peers, single=None):
         row |= {"note": problem.note, "versions": versions(), "matched": {}, "default": {}}
         fastest = np.inf
         for peer in peers:
-            if why := available(peer):
+            if why := available(peer) or too_wide(peer, d):
                 row["matched"][peer] = row["default"][peer] = {"failure": why}
                 continue
             limit = max(LEAST, TIMES * fastest) if np.isfinite(fastest) else 300.0
