@@ -114,7 +114,9 @@ def main(peer, folder, enough, repetitions):
     path = np.load(folder / "path.npz")
     y, penalties, l1_ratio = np.load(folder / "y.npy"), path["penalties"], float(path["l1_ratio"])
     warnings.simplefilter("ignore")
-    PEERS[peer](X[:200], y[:200], penalties[:2], l1_ratio, None)  # loads and compiles
+    some = np.linspace(0, len(y) - 1, 200).astype(int)
+    of_some = X.iloc[some] if hasattr(X, "iloc") else X[some]
+    PEERS[peer](of_some, y[some], penalties[:2], l1_ratio, None)  # loads and compiles
     print("ready", flush=True)
     for said in sys.stdin:
         tol = None if said.strip() == "default" else float(said)
