@@ -54,7 +54,8 @@ class QuadraticModel:
         The support is what is neither 0 nor at a bound. Coordinates whose sign would change are set to 0, those that
         would leave their bounds to these, if the model falls; else the step ends where the first gets there.
         """
-        support = np.flatnonzero((v != 0) & (v > penalty.low) & (v < penalty.high))
+        inside = (v != 0) & (v > penalty.low) & (v < penalty.high) if penalty.bounded else v
+        support = np.flatnonzero(inside)
         here, some = v[support], penalty.take(support)
         slope = q[support] + some.l2 * here + some.l1 * np.sign(here)
         if not support.size:
@@ -64,7 +65,9 @@ class QuadraticModel:
         except LinAlgError:
             return False
         step = -cho_solve(self.factor, slope, check_finite=False)
-        there = np.where((here * (here + step) < 0) & (some.l1 > 0), 0.0, np.clip(here + step, some.low, some.high))
+        there = np.where((here * (here + step) < 0) & (some.l1 > 0), 0.0, here + step)
+        if penalty.bounded:
+            there = np.clip(there, some.low, some.high)
         turns = there != here + step
         if turns.any():
             clipped = there - here

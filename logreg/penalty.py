@@ -64,12 +64,15 @@ class ElasticNet:
         start.
     low, high : ndarray of shape (d,)
         Bounds of the coefficients, with 0 between them.
+    bounded : bool
+        Whether there are any.
     """
 
     l1: Array
     l2: Array
     low: Array
     high: Array
+    bounded: bool
 
     @classmethod
     def of_factors(
@@ -79,7 +82,7 @@ class ElasticNet:
         included = np.where(np.isinf(factor), 0.0, factor)
         l1 = np.where(np.isinf(factor), np.inf, l1_ratio * included * spread)
         low, high = bounds or (np.full(len(factor), -np.inf), np.full(len(factor), np.inf))
-        return cls(l1, (1.0 - l1_ratio) * included * np.square(spread), low, high)
+        return cls(l1, (1.0 - l1_ratio) * included * np.square(spread), low, high, bounds is not None)
 
     @classmethod
     def nothing(cls, n_columns: int) -> ElasticNet:
@@ -93,7 +96,8 @@ class ElasticNet:
 
     def take(self, columns: np.ndarray) -> ElasticNet:
         """Return the penalty on some columns."""
-        return ElasticNet(*(part[columns] for part in (self.l1, self.l2, self.low, self.high)))
+        l1, l2, low, high = (part[columns] for part in (self.l1, self.l2, self.low, self.high))
+        return ElasticNet(l1, l2, low, high, self.bounded)
 
     @property
     def arrays(self) -> tuple[Array, Array, Array, Array]:
@@ -124,8 +128,8 @@ class ElasticNet:
 
     def felt(self, slope: Array) -> Array:
         """Return the size of slopes at 0, in the directions that the bounds leave open."""
-        is_open = np.where(slope < 0, self.high > 0, self.low < 0)
-        return np.abs(slope) * is_open
+        size = np.abs(slope)
+        return size * np.where(slope < 0, self.high > 0, self.low < 0) if self.bounded else size
 
     def violation(self, w: Array, gradient: Array) -> Array:
         """Return how far each coefficient is from satisfying its optimality condition, shape (d,), 0 at the optimum.
@@ -137,8 +141,9 @@ class ElasticNet:
         at_zero = np.maximum(self.felt(slope) - self.l1, 0.0)
         there = w != 0
         pull = slope + np.where(there, self.l1, 0.0) * np.sign(w)
-        held = ((w >= self.high) & (pull < 0)) | ((w <= self.low) & (pull > 0))
-        found: Array = np.where(there, np.where(held, 0.0, np.abs(pull)), at_zero)
+        found: Array = np.where(there, np.abs(pull), at_zero)
+        if self.bounded:
+            found[there & (((w >= self.high) & (pull < 0)) | ((w <= self.low) & (pull > 0)))] = 0.0
         return found
 
     def slope(self, w: Array, direction: Array, ahead: bool) -> float:

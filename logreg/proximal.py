@@ -155,7 +155,8 @@ class Fit:
     def trial(self) -> Array:
         """Return the coefficients to try, which rounding must not take beyond their bounds."""
         w = self.place.w + self.length * self.step
-        w[:-1] = self.penalty.clipped(w[:-1])
+        if self.penalty.bounded:
+            w[:-1] = self.penalty.clipped(w[:-1])
         return w
 
     def arrive(self, trial: Place) -> None:

@@ -11,7 +11,7 @@ S = 12
 
 
 def elastic_net(l1, l2, low=-np.inf, high=np.inf):
-    return ElasticNet(l1, l2, *(np.broadcast_to(bound, l1.shape) for bound in (low, high)))
+    return ElasticNet(l1, l2, *(np.broadcast_to(bound, l1.shape) for bound in (low, high)), True)
 
 
 def model(correlation, seed=0):
