@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from logreg.penalty import ElasticNet
-from logreg.proximal import Fit, Place, Solver
+from logreg.proximal import Fit, Place, Solver, everywhere
 from logreg.rows import SelectableRows
 from logreg.stop import Pass
 from logreg.sums import Array
@@ -59,14 +59,11 @@ class ActiveSet:
             of_few = self.solver.minimise([penalty.take(self.columns)], fit.place.take(self.columns), enough, left)[0]
             fit.history += of_few.history[1 if fit.history else 0 :]  # the start was a pass that is known
             moved = len(of_few.history) > 1
-            fit.place = Place.several(self.rows, self.everywhere(of_few.place.w)[:, None])[0]
+            fit.place = Place.several(self.rows, self._everywhere(of_few.place.w)[:, None])[0]
 
-    def everywhere(self, w: Array) -> Array:
-        """Return coefficients of the active columns as coefficients of all, the others 0."""
-        found = np.zeros(self.rows.n_columns + 1)
-        found[np.append(self.columns, -1)] = w
-        return found
+    def _everywhere(self, w: Array) -> Array:
+        return everywhere(w, self.columns, self.rows.n_columns)
 
     def _told(self) -> Callable[[Array, Pass], bool] | None:
         on_pass = self.on_pass
-        return None if on_pass is None else lambda w, found: on_pass(self.everywhere(w), found)
+        return None if on_pass is None else lambda w, found: on_pass(self._everywhere(w), found)

@@ -68,22 +68,22 @@ def refresh(rows: Any, state: Any, D: Any, intercept: bool) -> tuple[float, floa
 
 
 @compiled
-def descend_rows(
-    X: Any, columns: Any, rows: Any, state: Any, w: Any, penalty: Any, intercept: bool, tolerance: float, turns: Any
-) -> None:
+def descend_rows(X: Any, rows: Any, state: Any, w: Any, penalty: Any, intercept: bool, until: Any) -> None:
     """Descend on the mean loss and an elastic net in some columns of a CSC matrix; update w, the intercept last.
 
-    Each of ``turns[0]`` turns takes residuals and curvatures of the rows anew, from their scores, and on the quadratic
-    model that they make sweeps over the columns, ``turns[1]`` times at most, after the first time over those in use.
-    The intercept moves with every column such that it stays optimal, which no row hears of before the turn ends, nor a
-    column at 0 that looks well there. It ends early when the first sweep of a turn finds no violation above the
-    tolerance. ``rows = (y, weight, total weight)``; ``state[:, 1]`` holds the scores.
+    Each turn takes residuals and curvatures of the rows anew, from their scores, and on the quadratic model that they
+    make sweeps over the columns, after the first time over those in use. The intercept moves with every column such
+    that it stays optimal, which no row hears of before the turn ends, nor a column at 0 that looks well there. It ends
+    when the first sweep of a turn finds no violation above the tolerance, or after some turns of some sweeps.
+    ``X = (data, indices, indptr, columns)``, ``rows = (y, weight, total weight)``, ``until = (tolerance, turns,
+    sweeps)``; ``state[:, 1]`` holds the scores.
     """
-    data, indices, indptr = X
+    data, indices, indptr, columns = X
+    tolerance, most_turns, most_sweeps = until
     l1, l2 = penalty[0], penalty[1]
     D, k = np.empty(state.shape[0]), columns.size
     squares, crosses = np.empty(k), np.empty(k)
-    for _ in range(turns[0]):
+    for _ in range(most_turns):
         of_residuals, total = refresh(rows, state, D, intercept)
         squares[:] = -1.0  # not taken yet
         shift = 0.0
@@ -93,7 +93,7 @@ def descend_rows(
                 state[i, 0] -= D[i] * of_residuals / total
                 state[i, 1] -= of_residuals / total
         worst_of_turn = abs(of_residuals) if intercept else 0.0
-        for sweep in range(turns[1]):
+        for sweep in range(most_sweeps):
             worst = 0.0
             for j in range(k):
                 if sweep > 0 and w[j] == 0.0:

@@ -14,7 +14,7 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from logreg import parameters, predictors, validate
-from logreg.elastic import FREE, ElasticPath, Optimum
+from logreg.elastic import FREE
 from logreg.estimator import LogisticRegression
 from logreg.loss import Array
 from logreg.penalty import ElasticNet
@@ -22,6 +22,7 @@ from logreg.report import warn_of
 from logreg.rows import SelectableRows
 from logreg.solve import NonFiniteSumsError
 from logreg.stop import Limits
+from logreg.strengths import ElasticPath, Optimum
 from logreg.threads import n_threads
 
 SATURATED = 0.999  # deviance ratio from which on a path only follows the outcomes to infinity

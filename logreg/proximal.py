@@ -15,6 +15,7 @@ from logreg.coordinate import QuadraticModel
 from logreg.penalty import ElasticNet
 from logreg.products import is_sparse
 from logreg.rows import SelectableRows
+from logreg.scale import CONSTANT
 from logreg.stop import Pass
 from logreg.sums import Array
 
@@ -23,7 +24,6 @@ STALE = 0.2  # share of the largest violation that a step may leave before its m
 NEAR = 0.8  # share of its threshold from which a zero column's gradient is taken into the model, as it may pass it
 MOST = 0.5  # share of the columns from which on the model might as well have all
 INEXACT = 0.05  # share of the largest violation that the minimum of a model may leave in the model
-CONSTANT = 1e-12  # share of a column's curvature about zero, below which it does not vary
 SHORTEST = 1e-10  # share of a step that is taken whatever it brings
 
 
@@ -77,6 +77,13 @@ class Place:
         w, gradient = self.w[:-1], self.gradient if self.expected is None else self.expected
         found: np.ndarray = (w != 0) | (penalty.felt(gradient[:-1] + penalty.l2 * w) > share * penalty.l1)
         return found
+
+
+def everywhere(w: Array, columns: np.ndarray, n_columns: int) -> Array:
+    """Return coefficients of some columns and the intercept as coefficients of all, the others 0."""
+    found = np.zeros(n_columns + 1)
+    found[np.append(columns, -1)] = w
+    return found
 
 
 class Model:
@@ -225,9 +232,8 @@ class Solver:
             if columns.size > MOST * self.rows.n_columns and self.rows.n_columns <= WIDEST_MATRIX:
                 columns = np.arange(self.rows.n_columns)
             self.model = None
-            from_rows = (
-                is_sparse(self.rows.X) and max(fit.left for fit in ill) <= STALE
-            )  # cheaper, but for correlated columns
+            # Off the rows a step is cheaper, but for correlated columns.
+            from_rows = is_sparse(self.rows.X) and max(fit.left for fit in ill) <= STALE
             if columns.size <= WIDEST_MATRIX and not from_rows:
                 self.model = Model(self.rows, ill[len(ill) // 2].place.w, columns, self.intercept)
             for fit in ill:

@@ -10,7 +10,7 @@ from scipy import optimize, sparse
 from sklearn import linear_model
 from sklearn.exceptions import ConvergenceWarning
 
-from logreg import CollinearityWarning, LogisticRegression, datasets, elastic, logistic_path, proximal
+from logreg import CollinearityWarning, LogisticRegression, datasets, logistic_path, proximal, strengths
 from logreg.rows import memory, selectable
 
 N, D = 150, 12
@@ -29,7 +29,7 @@ WAYS = ["everywhere", "working sets", "by rows", "sampled", "compiled", "compile
 def way(request, monkeypatch):
     """Small data take one way; here they take each of those of larger data."""
     if request.param in ("working sets", "by rows", "compiled working sets"):
-        monkeypatch.setattr(elastic, "NARROW", 0)
+        monkeypatch.setattr(strengths, "NARROW", 0)
     if request.param == "by rows":
         monkeypatch.setattr(proximal, "WIDEST_MATRIX", 0)
     elif request.param == "sampled":
@@ -192,10 +192,10 @@ def test_wide_data_find_their_columns(correlation):
 
 
 def test_a_column_left_out_wrongly_comes_back(rows, monkeypatch):
-    monkeypatch.setattr(elastic, "NARROW", 0)
+    monkeypatch.setattr(strengths, "NARROW", 0)
     X, y, *_ = rows
     plain = lasso(3.0).fit(X, y)
-    monkeypatch.setattr(elastic.ElasticPath, "_likely", lambda path, *_: path.in_play.copy())
+    monkeypatch.setattr(strengths.ElasticPath, "_likely", lambda path, *_: path.in_play.copy())
     np.testing.assert_allclose(lasso(3.0).fit(X, y).coef_, plain.coef_, atol=1e-6)
 
 

@@ -6,7 +6,7 @@ import pytest
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
-from logreg import LogisticRegression, datasets, elastic, logistic_path
+from logreg import LogisticRegression, datasets, logistic_path, strengths
 
 STORAGES = [np.ascontiguousarray, np.asfortranarray, sparse.csr_array, sparse.csc_array, pd.DataFrame]
 
@@ -23,7 +23,7 @@ def rows():
 @pytest.mark.parametrize("l1_ratio", [1.0, 0.5])
 @pytest.mark.parametrize("narrow", [1_000, 0], ids=["everywhere", "working sets"])
 def test_each_fit_is_that_of_a_single_penalty(rows, monkeypatch, store, l1_ratio, narrow):
-    monkeypatch.setattr(elastic, "NARROW", narrow)
+    monkeypatch.setattr(strengths, "NARROW", narrow)
     X, y, weight, offset = rows
     path = logistic_path(
         store(X), y, l1_ratio=l1_ratio, n_penalties=12, ratio=0.01, sample_weight=weight, offset=offset, tol=1e-10

@@ -73,8 +73,7 @@ class SelectableRows(MemoryRows):
     ) -> Array:
         """Return a step from w of shape (d + 1,) by coordinate descent in some columns, without a matrix of them.
 
-        A sweep costs four flops a stored number; it is made three times at most before the curvature of the rows is
-        taken anew, for up to eight times.
+        A sweep costs four flops a stored number; after some the curvature of the rows is taken anew, some times.
         """
         from logreg.coordinate_kernels import descend_rows
         from logreg.sweep import fixed, sparse_arrays_of
@@ -93,8 +92,8 @@ class SelectableRows(MemoryRows):
             state[:, 1] += self.offset
         kept = np.append(columns, -1)
         moved, rows = w[kept], (self.y, fixed(self.weight), self.total_weight)
-        turns = MOST_TURNS, MOST_SWEEPS
-        descend_rows(sparse_arrays_of(X), among, rows, state, moved, penalty.arrays, intercept, tolerance, turns)
+        some_of_X, until = (*sparse_arrays_of(X), among), (tolerance, MOST_TURNS, MOST_SWEEPS)
+        descend_rows(some_of_X, rows, state, moved, penalty.arrays, intercept, until)
         step = np.zeros_like(w)
         step[kept] = moved - w[kept]
         return step
