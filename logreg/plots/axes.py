@@ -1,9 +1,21 @@
-"""Axes to draw on; the only place that imports matplotlib."""
+"""Axes to draw on, and what every display keeps of them; the only place that imports matplotlib."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
+
+class Display:
+    """What has been drawn: ``ax_``, the axes, and ``figure_``, their figure."""
+
+    ax_: "Axes"
+    figure_: "Figure | SubFigure"
+
+    def _drawn_on(self, ax: "Axes") -> Self:
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
 
 
 def new_axes(ax: "Axes | None") -> "Axes":

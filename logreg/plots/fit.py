@@ -9,18 +9,17 @@ from pandas.api.types import is_numeric_dtype
 from scipy.stats import binomtest
 from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted
 
-from logreg.plots.axes import new_axes
+from logreg.plots.axes import Display, new_axes
 from logreg.predictors import column_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
 
 POINTS = 300  # rows up to which every outcome is a point of its own,
 GROUPS = 20  # and beyond which they are shares of so many groups
 
 
-class FitDisplay:
+class FitDisplay(Display):
     """The fitted probability over one column, p(x | other columns held), and what was observed under it.
 
     Up to 300 rows, each outcome is a point, drawn a little off 0 or 1 so that equal rows do not hide each other. More
@@ -62,9 +61,6 @@ class FitDisplay:
     >>> display.ax_.get_xlabel(), display.ax_.get_ylabel()
     ('Temperature', 'probability of distress = 1')
     """
-
-    ax_: "Axes"
-    figure_: "Figure | SubFigure"
 
     def __init__(self, *, x: Any, probability: Any, observed: Any, outcomes: Any, feature: str, positive: str) -> None:
         self.x = x
@@ -166,9 +162,7 @@ class FitDisplay:
         ax.spines[["top", "right"]].set_visible(False)
         ax.set(xlabel=self.feature, ylabel=f"probability of {self.positive}", ylim=(-0.08, 1.08))
         ax.legend(frameon=False)
-        self.ax_ = ax
-        self.figure_ = ax.figure
-        return self
+        return self._drawn_on(ax)
 
 
 def _as_table(X: Any) -> pd.DataFrame:

@@ -4,11 +4,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from logreg.plots.axes import new_axes
+from logreg.plots.axes import Display, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
 
     from logreg.path import Path
 
@@ -17,7 +16,7 @@ COLOURS = 10  # in matplotlib's cycle
 AXES = {"penalty": "penalty", "l1_norm": r"$\sum_j |w_j|$"}
 
 
-class PathDisplay:
+class PathDisplay(Display):
     """Coefficients of a path against the logarithm of the penalty, or against the sum of their sizes.
 
     Lines of coefficients that are never used are left out; the largest at the weakest penalty have names. Above, the
@@ -53,9 +52,6 @@ class PathDisplay:
     >>> PathDisplay.from_path(path).ax_.get_ylabel()
     'coefficient'
     """
-
-    ax_: "Axes"
-    figure_: "Figure | SubFigure"
 
     def __init__(self, *, penalties: Any, coefs: Any, names: Any, df: Any) -> None:
         self.penalties = penalties
@@ -134,8 +130,7 @@ class PathDisplay:
             lines = {line.get_label(): line for line in ax.get_lines()}
             ax.legend([lines[self.names[j]] for j in named], [self.names[j] for j in named], fontsize="small")
         self._count(ax, x)
-        self.ax_, self.figure_ = ax, ax.figure
-        return self
+        return self._drawn_on(ax)
 
     def _count(self, ax: "Axes", x: Any) -> None:
         """Write the number of coefficients in use above some places of the horizontal axis."""

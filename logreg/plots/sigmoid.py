@@ -4,15 +4,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from logreg.plots.axes import new_axes
+from logreg.plots.axes import Display, new_axes
 from logreg.sigmoid import SCurve, arctan, logistic, tanh
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
 
 
-class SigmoidDisplay:
+class SigmoidDisplay(Display):
     """An S-curve s(x) and its derivative s'(x), the derivative computed from the value alone.
 
     Use `from_curve` to compute and draw one; the constructor only stores what there is to draw.
@@ -44,9 +43,6 @@ class SigmoidDisplay:
     >>> display.ax_.get_xlim()
     (np.float64(-10.0), np.float64(10.0))
     """
-
-    ax_: "Axes"
-    figure_: "Figure | SubFigure"
 
     def __init__(self, *, x: Any, value: Any, derivative: Any, range: tuple[float, float], name: str) -> None:
         self.x = x
@@ -122,6 +118,4 @@ class SigmoidDisplay:
         ax.set_xlim(self.x[0], self.x[-1])
         ax.set_xlabel("x", loc="right")
         ax.legend(loc="upper left", bbox_to_anchor=(0.0, 0.92), frameon=False)
-        self.ax_ = ax
-        self.figure_ = ax.figure
-        return self
+        return self._drawn_on(ax)
