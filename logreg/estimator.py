@@ -15,17 +15,14 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from logreg import elastic, parameters, predictors, validate
+from logreg import parameters, predictors, validate
 from logreg.loss import Array
-from logreg.penalty import ElasticNet, Ridge
-from logreg.plan import fit as fit_rows
 from logreg.predict import Formula, linear, log_probabilities, predict_rows, probabilities
 from logreg.products import is_sparse
 from logreg.report import Reporter, attributes_of, has_callbacks, predictor_of, warn_of
-from logreg.rows import MemoryRows, SelectableRows
-from logreg.solve import NonFiniteSumsError
+from logreg.rows import MemoryRows
+from logreg.setup import Setup
 from logreg.stop import Limits
-from logreg.threads import n_threads
 
 
 class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
@@ -255,39 +252,21 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         parameters.check_parameters(self)
         context = self._init_callback_context(max_subtasks=self.max_iter)
         fitted = copy.copy(self)  # all is written to a copy, which takes this estimator's place at the end
-        problem = validate.training_data(fitted, X, y, sample_weight, offset, drop_first=strength == 0.0)
-        if l1_ratio == 0.0 and self.bounds is None and not self.positive:
-            parameters.check_width(solver, problem.X.shape[1])
-        factor = parameters.penalty_factors(self.penalty_factor, fitted._terms(), problem.X.shape[1])
-        bounds = parameters.coefficient_bounds(self.bounds, self.positive, fitted._terms(), problem.X.shape[1])
-        fitted.classes_ = problem.classes
+        setup = Setup(fitted, X, y, sample_weight, offset, drop_first=strength == 0.0)
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         told = {"estimator": self, "X": X, "y": y, "metadata": metadata}
         context.call_on_fit_task_begin(**told)
-        origin = "auto" if self.fit_intercept else None  # without an intercept zero is where it is
-        data = problem.X, problem.y, problem.weight, problem.offset
-        try:
-            with SelectableRows(*data, n_threads=n_threads(self.n_jobs), origin=origin) as rows:
+        rows = setup.rows
 
-                def state(W: Array) -> dict[str, Any]:
-                    return fitted._fitted_state() | predictor_of(rows.in_user_units(W))
+        def state(W: Array) -> dict[str, Any]:
+            return fitted._fitted_state() | predictor_of(rows.in_user_units(W))
 
-                listens = self.verbose or has_callbacks(self)
-                tell = Reporter(context, told, state, self.verbose) if listens else None
-                limits, start = Limits(self.tol, self.max_iter, tell), self._warm_coefficients(rows, fitted)
-                strength, intercept = strength / problem.total_weight, self.fit_intercept
-                spread = rows.spread() if self.standardize else 1.0
-                if l1_ratio > 0.0 or bounds is not None:
-                    unit = ElasticNet.of_factors(l1_ratio, factor, spread, bounds)
-                    solution, redundancy = elastic.fit(rows, strength, unit, limits, intercept=intercept, start=start)
-                else:
-                    ridge = Ridge.of_factors(strength, factor, spread)
-                    solution, redundancy = fit_rows(
-                        rows, ridge, solver, limits, intercept=intercept, seed=self._seed(), start=start
-                    )
-                    solution.coefficients[:-1][np.isinf(factor)] = 0.0
-        except NonFiniteSumsError:
-            raise predictors.explain_not_finite(problem.X, fitted._terms()) from None
+        with setup:
+            listens = self.verbose or has_callbacks(self)
+            tell = Reporter(context, told, state, self.verbose) if listens else None
+            limits, start = Limits(self.tol, self.max_iter, tell), self._warm_coefficients(rows, fitted)
+            strength = setup.strengths(strength)
+            solution, redundancy = setup.solve(strength, l1_ratio, solver, limits, start, self._seed())
         fitted.__dict__ |= attributes_of(rows.in_user_units(solution.coefficients), solution)
         context.call_on_fit_task_end(**told, reconstruction_attributes=fitted._fitted_state())
         warn_of(solution, redundancy, fitted._terms())  # where that is an error, the estimator stays as it was

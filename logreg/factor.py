@@ -49,11 +49,11 @@ class Factor:
         return scaled
 
     def solve(self, gradient: Array) -> Array:
-        """Return ``H^-1 g`` for a gradient of shape (d + 1,)."""
-        g = self.unit * gradient
+        """Return ``H^-1 g`` for a gradient of shape (d + 1,), or several, (d + 1, m)."""
+        g = (gradient.T * self.unit).T
         solution: Array
         if self.diagonalised:
-            solution = self.vectors @ ((self.vectors.T @ g) / self.values)
+            solution = self.vectors @ ((self.vectors.T @ g).T / self.values).T
         else:
             solution, _ = self.potrs(self.cholesky, g, lower=0)
-        return np.asarray(self.unit * solution, dtype=np.float64)
+        return np.asarray((solution.T * self.unit).T, dtype=np.float64)

@@ -18,6 +18,7 @@ from logreg.compiled import compiled, compiled_as_written
 
 BLOCK_ROWS = 128
 BLOCK_VALUES = 32_768
+LOG_ROWS = 512  # factors from 1 to 2 whose product is finite
 LARGEST_SCORE = 708.0  # exp(-708) is the last normal number; beyond it the terms are 0 to any precision of a sum
 LOG2_E = 1.0 / math.log(2.0)
 LN2_HIGH = float.fromhex("0x1.62e42fefa0000p-1")  # ln 2 in two parts: times a small integer, the first is exact
@@ -28,55 +29,72 @@ SQRT2_LESS_1 = 0.41421356237309505  # sqrt(2) - 1.0 would have lost digits
 
 
 @compiled_as_written
+def reduce_range(scores: Any, remainders: Any, power_bits: Any) -> None:
+    """Split ``exp(-|z|) = 2**-k * exp(r)`` with ``|r| <= ln(2)/2`` into remainders r and the bits of ``2**-k``."""
+    for i in range(scores.size):
+        size = min(abs(scores[i]), LARGEST_SCORE)
+        k = np.floor(size * LOG2_E + 0.5)
+        remainders[i] = (k * LN2_HIGH - size) + k * LN2_LOW
+        power_bits[i] = (1023 - np.int64(k)) << 52
+
+
+@compiled_as_written
+def exponential(r: float) -> float:
+    """Return ``exp(r)`` for ``|r| <= ln(2)/2`` by Taylor's polynomial of degree 13."""
+    e = 1.0 / 6227020800.0
+    e = e * r + 1.0 / 479001600.0
+    e = e * r + 1.0 / 39916800.0
+    e = e * r + 1.0 / 3628800.0
+    e = e * r + 1.0 / 362880.0
+    e = e * r + 1.0 / 40320.0
+    e = e * r + 1.0 / 5040.0
+    e = e * r + 1.0 / 720.0
+    e = e * r + 1.0 / 120.0
+    e = e * r + 1.0 / 24.0
+    e = e * r + 1.0 / 6.0
+    e = e * r + 0.5
+    e = e * r + 1.0
+    return e * r + 1.0
+
+
+@compiled_as_written
+def log_of_one_plus(e: float) -> float:
+    """Return ``log(1 + e)`` for e from 0 to 1, to full relative precision.
+
+    It is ``2 artanh(s)`` with ``s = e / (2 + e)`` for small e, and from ``1 + e = sqrt(2)`` on ``log(2)/2`` more than
+    the same of ``(1 + e) / sqrt(2)``: ``s <= 0.172`` either way, and the series to ``s**21`` does.
+    """
+    large = e > SQRT2_LESS_1
+    s = (e - SQRT2_LESS_1 if large else e) / (1.0 + e + SQRT2 if large else 2.0 + e)
+    q = s * s
+    log1p = 1.0 / 21.0
+    log1p = log1p * q + 1.0 / 19.0
+    log1p = log1p * q + 1.0 / 17.0
+    log1p = log1p * q + 1.0 / 15.0
+    log1p = log1p * q + 1.0 / 13.0
+    log1p = log1p * q + 1.0 / 11.0
+    log1p = log1p * q + 1.0 / 9.0
+    log1p = log1p * q + 1.0 / 7.0
+    log1p = log1p * q + 0.2
+    log1p = log1p * q + 1.0 / 3.0
+    return 2.0 * s * (log1p * q + 1.0) + (HALF_LN2 if large else 0.0)
+
+
+@compiled_as_written
 def sigmoid_terms(scores: Any, y: Any, weight: Any, terms: Any, power_bits: Any) -> None:
     """Turn a block's scores into loss, residual and curvature: rows 0, 1 and 2 of ``terms``.
 
-    ``exp(-|z|) = 2**-k * exp(r)`` with ``|r| <= ln(2)/2`` and Taylor's polynomial of degree 13. ``log(1 + e)`` is
-    ``2 artanh(s)`` with ``s = e / (2 + e)`` for small e, so that the loss keeps its relative precision down to 0, and
-    from ``1 + e = sqrt(2)`` on ``log(2)/2`` more than the same of ``(1 + e) / sqrt(2)``: ``s <= 0.172`` either way, and
-    the series to ``s**21`` does. Row 3 of ``terms`` and ``power_bits`` are one buffer seen as float and as bits.
+    Row 3 of ``terms`` and ``power_bits`` are one buffer seen as float and as bits.
     """
     power = terms[3]
     n = scores.size
+    reduce_range(scores, terms[0], power_bits)
     for i in range(n):
-        size = min(abs(scores[i]), LARGEST_SCORE)
-        k = np.floor(size * LOG2_E + 0.5)
-        terms[0, i] = (k * LN2_HIGH - size) + k * LN2_LOW
-        power_bits[i] = (1023 - np.int64(k)) << 52
-    for i in range(n):
-        r = terms[0, i]
-        e = 1.0 / 6227020800.0
-        e = e * r + 1.0 / 479001600.0
-        e = e * r + 1.0 / 39916800.0
-        e = e * r + 1.0 / 3628800.0
-        e = e * r + 1.0 / 362880.0
-        e = e * r + 1.0 / 40320.0
-        e = e * r + 1.0 / 5040.0
-        e = e * r + 1.0 / 720.0
-        e = e * r + 1.0 / 120.0
-        e = e * r + 1.0 / 24.0
-        e = e * r + 1.0 / 6.0
-        e = e * r + 0.5
-        e = e * r + 1.0
-        e = (e * r + 1.0) * power[i]
-        large = e > SQRT2_LESS_1
-        s = (e - SQRT2_LESS_1 if large else e) / (1.0 + e + SQRT2 if large else 2.0 + e)
-        q = s * s
-        log1p = 1.0 / 21.0
-        log1p = log1p * q + 1.0 / 19.0
-        log1p = log1p * q + 1.0 / 17.0
-        log1p = log1p * q + 1.0 / 15.0
-        log1p = log1p * q + 1.0 / 13.0
-        log1p = log1p * q + 1.0 / 11.0
-        log1p = log1p * q + 1.0 / 9.0
-        log1p = log1p * q + 1.0 / 7.0
-        log1p = log1p * q + 0.2
-        log1p = log1p * q + 1.0 / 3.0
-        log1p = 2.0 * s * (log1p * q + 1.0) + (HALF_LN2 if large else 0.0)
+        e = exponential(terms[0, i]) * power[i]
         sign = 1.0 - 2.0 * y[i]
         wrong = sign * scores[i]
         p = 1.0 / (1.0 + e)
-        terms[0, i] = log1p + max(wrong, 0.0)
+        terms[0, i] = log_of_one_plus(e) + max(wrong, 0.0)
         terms[1, i] = sign * (p if wrong > 0.0 else e * p)
         terms[2, i] = e * p * p
     if weight.size:
@@ -84,6 +102,66 @@ def sigmoid_terms(scores: Any, y: Any, weight: Any, terms: Any, power_bits: Any)
             terms[0, i] *= weight[i]
             terms[1, i] *= weight[i]
             terms[2, i] *= weight[i]
+
+
+@compiled
+def residuals_in_place(z: Any, y: Any, share: Any, once: bool, buffers: Any) -> tuple[float, float]:
+    """Turn up to ``LOG_ROWS`` scores z into residuals times the rows' shares; return the sums of losses and of them.
+
+    Where shares are 0 or 1, all rows counting ``once`` or not at all, one log is taken of the product of all ``1 + e``.
+    """
+    e, power, power_bits = buffers
+    n = z.size
+    reduce_range(z, e, power_bits)
+    for i in range(n):
+        e[i] = exponential(e[i]) * power[i]
+    loss, total, product = 0.0, 0.0, 1.0
+    for i in range(n):
+        sign = 1.0 - 2.0 * y[i]
+        wrong = sign * z[i]
+        p = share[i] * sign / (1.0 + e[i])
+        loss += share[i] * max(wrong, 0.0)
+        z[i] = p if wrong > 0.0 else e[i] * p
+        total += z[i]
+        product *= 1.0 + share[i] * e[i]
+    if once:
+        return loss + math.log(product), total
+    for i in range(n):
+        loss += share[i] * log_of_one_plus(e[i])
+    return loss, total
+
+
+@compiled
+def residuals_of_models(scores: Any, versions: Any, once: bool, sums: Any) -> None:
+    """Turn a block's scores of K models, shape (K, m), into residuals; add to ``sums = (loss, gradient)``, (K,) each.
+
+    ``versions = (y, weight, counts, of_model)``: outcomes of each version of the rows, (V, m), or of all, (1, m); the
+    weights of the rows and how often each counts in each version, (V, m), both of which may be empty; and the version
+    of each model.
+    """
+    y, weight, counts, of_model = versions
+    loss, gradient = sums
+    buffers = np.empty((2, LOG_ROWS))
+    e, power, power_bits, share = buffers[0], buffers[1], buffers[1].view(np.int64), np.ones(LOG_ROWS)
+    for k in range(scores.shape[0]):
+        version = of_model[k]
+        outcomes = y[version if y.shape[0] > 1 else 0]
+        for start in range(0, scores.shape[1], LOG_ROWS):
+            z, outcome = scores[k, start : start + LOG_ROWS], outcomes[start : start + LOG_ROWS]
+            m = z.size
+            if counts.size:
+                count = counts[version, start : start + LOG_ROWS]
+                for i in range(m):
+                    share[i] = count[i]
+            elif weight.size:
+                share[:] = 1.0
+            if weight.size:
+                of_rows = weight[start : start + LOG_ROWS]
+                for i in range(m):
+                    share[i] *= of_rows[i]
+            found = residuals_in_place(z, outcome, share[:m], once, (e[:m], power, power_bits))
+            loss[k] += found[0]
+            gradient[k] += found[1]
 
 
 @compiled

@@ -33,14 +33,14 @@ def terms(scores: Array, y: np.ndarray) -> Terms:
     ----------
     scores : ndarray of shape (n, K)
         Linear scores of K models.
-    y : ndarray of shape (n,)
-        Outcomes, 0 or 1.
+    y : ndarray of shape (n,) or (n, K)
+        Outcomes, 0 or 1, of all models or one by one.
 
     Notes
     -----
     One exp, one log1p and two divisions a score.
     """
-    sign = 1.0 - 2.0 * y[:, None]
+    sign = 1.0 - 2.0 * (y if y.ndim == 2 else y[:, None])
     wrong = sign * scores
     e = np.exp(-np.abs(scores))
     total = 1.0 + e

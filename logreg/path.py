@@ -13,17 +13,14 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
-from logreg import parameters, predictors, validate
+from logreg import parameters
 from logreg.elastic import FREE
 from logreg.estimator import LogisticRegression
 from logreg.loss import Array
-from logreg.penalty import ElasticNet
 from logreg.report import warn_of
-from logreg.rows import SelectableRows
-from logreg.solve import NonFiniteSumsError
+from logreg.setup import Setup
 from logreg.stop import Limits
 from logreg.strengths import ElasticPath, Optimum
-from logreg.threads import n_threads
 
 SATURATED = 0.999  # deviance ratio from which on a path only follows the outcomes to infinity
 
@@ -190,38 +187,27 @@ def logistic_path(
     if parameters.penalty_of(model)[1] == 0.0:
         raise ValueError(f"l1_ratio={l1_ratio!r} leaves no L1 part; a path needs one above 0, up to 1.")
     parameters.check_number("n_penalties", n_penalties, least=1, integer=True)
-    problem = validate.training_data(model, X, y, sample_weight, offset, drop_first=False)
-    model.classes_ = problem.classes
-    n_columns = problem.X.shape[1]
-    factor = parameters.penalty_factors(model.penalty_factor, model._terms(), n_columns)
-    bounds = parameters.coefficient_bounds(model.bounds, model.positive, model._terms(), n_columns)
-    origin = "auto" if model.fit_intercept else None
-    rows = SelectableRows(
-        problem.X, problem.y, problem.weight, problem.offset, n_threads=n_threads(model.n_jobs), origin=origin
-    )
-    try:
-        with rows:
-            unit = ElasticNet.of_factors(l1_ratio, factor, rows.spread() if model.standardize else 1.0, bounds)
-            path = ElasticPath(rows, unit, Limits(FREE * tol, model.max_iter), model.fit_intercept)
-            if Cs is None and path.largest == 0.0:
-                raise ValueError(
-                    "No penalised column varies with y, so there is no largest penalty for a grid to start from; pass "
-                    "Cs, or look at the columns: are they constant, excluded or never penalised?"
-                )
-            if Cs is None:
-                share = parameters.path_ratio(ratio, n_columns, rows.n_rows)
-                penalties = path.largest * np.geomspace(1.0, share, n_penalties)
-            else:
-                penalties = 1.0 / (parameters.inverse_strengths(Cs) * problem.total_weight)
-            order = np.argsort(-penalties, kind="stable")
-            found: dict[int, Optimum] = {}
-            ratios = np.full(len(penalties), np.nan)
-            for i, optimum in zip(order.tolist(), path.down(penalties[order], tol * path.largest), strict=False):
-                found[i], ratios[i] = optimum, 1.0 - optimum.place.loss / path.null_loss
-                if ratios[i] >= SATURATED and not full:
-                    break
-    except NonFiniteSumsError:
-        raise predictors.explain_not_finite(problem.X, model._terms()) from None
+    setup = Setup(model, X, y, sample_weight, offset)
+    n_columns = setup.rows.n_columns
+    with setup:
+        path = ElasticPath(setup.rows, setup.elastic_net(l1_ratio), Limits(FREE * tol, model.max_iter), setup.intercept)
+        if Cs is None and path.largest == 0.0:
+            raise ValueError(
+                "No penalised column varies with y, so there is no largest penalty for a grid to start from; pass "
+                "Cs, or look at the columns: are they constant, excluded or never penalised?"
+            )
+        if Cs is None:
+            share = parameters.path_ratio(ratio, n_columns, setup.rows.n_rows)
+            penalties = path.largest * np.geomspace(1.0, share, n_penalties)
+        else:
+            penalties = setup.strengths(1.0 / parameters.inverse_strengths(Cs))
+        order = np.argsort(-penalties, kind="stable")
+        found: dict[int, Optimum] = {}
+        ratios = np.full(len(penalties), np.nan)
+        for i, optimum in zip(order.tolist(), path.down(penalties[order], tol * path.largest), strict=False):
+            found[i], ratios[i] = optimum, 1.0 - optimum.place.loss / path.null_loss
+            if ratios[i] >= SATURATED and not full:
+                break
     if path.of_free is not None:
         warn_of(path.separated or path.of_free, path.redundancy, model._terms())
     if path.separated is None:
@@ -230,11 +216,11 @@ def logistic_path(
     kkt = np.full(len(penalties), np.nan)
     for i, optimum in found.items():
         W[:, i], kkt[i] = optimum.place.w, optimum.violation / (path.largest or 1.0)
-    W = rows.in_user_units(W)
+    W = setup.rows.in_user_units(W)
     coefs = sparse.csr_array(W[:-1].T)
     return Path(
         penalties=penalties,
-        Cs=1.0 / (penalties * problem.total_weight),
+        Cs=1.0 / (penalties * setup.problem.total_weight),
         coefs=coefs,
         intercepts=np.where(np.isnan(kkt), np.nan, W[-1]),
         df=np.diff(coefs.indptr),

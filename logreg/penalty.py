@@ -25,12 +25,21 @@ class Ridge:
     strength: Array
 
     @classmethod
-    def of_factors(cls, strength: float, factor: Array, spread: Array | float = 1.0) -> Ridge:
-        """Return ``strength * factor_j / 2 * (spread_j w_j)**2`` for one model; an infinite factor keeps w_j at 0."""
+    def of_factors(cls, strength: Array, factor: Array, spread: Array | float = 1.0) -> Ridge:
+        """Return ``strength_k * factor_j / 2 * (spread_j w_jk)**2``; an infinite factor keeps w_j at 0.
+
+        The spreads are one a column, or of columns and models, (d, K).
+        """
         if np.all(factor == 1.0) and np.all(spread == 1.0):
-            return cls(np.array([min(strength, STRONGEST)]))
+            return cls(np.minimum(strength, STRONGEST))
+        factor = factor[:, None]
+        spread = np.asarray(spread) if np.ndim(spread) != 1 else np.asarray(spread)[:, None]
         included = np.minimum(strength * np.where(np.isinf(factor), 0.0, factor) * np.square(spread), STRONGEST)
-        return cls(np.where(np.isinf(factor), STRONGEST, included)[:, None])
+        return cls(np.where(np.isinf(factor), STRONGEST, included))
+
+    def of(self, models: np.ndarray) -> Ridge:
+        """Return the penalty of some models."""
+        return Ridge(self.strength[..., models])
 
     @property
     def free(self) -> np.ndarray:

@@ -188,9 +188,12 @@ class FullCurvature(Preconditioner):
         return True
 
     def apply(self, gradient: Array) -> Array:
-        """Return ``H^-1 g``, model by model."""
+        """Return ``H^-1 g``; models that share a factor are solved for together."""
         solved = gradient.copy()
-        for factor, column in zip(self.factors, solved.T, strict=True):
+        sharing: dict[Factor, list[int]] = {}
+        for k, factor in enumerate(self.factors):
             if factor is not None:
-                column[:] = factor.solve(column)
+                sharing.setdefault(factor, []).append(k)
+        for factor, models in sharing.items():
+            solved[:, models] = factor.solve(gradient[:, models])
         return solved

@@ -5,7 +5,7 @@ It stands between the diagonal and the curvature of all rows: few passes, none o
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 
@@ -37,6 +37,9 @@ class RowSource(Protocol):
         Only the lower triangles count.
         """
 
+    def of(self, models: np.ndarray) -> RowSource:
+        """Return the rows that some models see."""
+
     def sample(self, n_rows: int, seed: int) -> RowSource:
         """Return a sample of them, or themselves where they are no more."""
 
@@ -60,6 +63,12 @@ class SampledCurvature(FullCurvature):
         self.rows = rows.sample(n_sampled, seed)
         self.rounded = self.rows.is_sample
         self.shown: list[Array] = [np.empty(0)] * n_models  # diagonal of the sample, over that of all rows
+
+    def borrow(self, factors: list[Factor | None]) -> Self:
+        """Start with the curvatures of neighbouring models, one for each model, and keep them while they serve."""
+        self.factors, self.wants = factors, "none"
+        self.shown = [np.ones(len(factor.unit)) for factor in factors if factor is not None]
+        return self
 
     def learn(self, point: Point, accepted: np.ndarray, sums: Sums, objective: Objective) -> bool:
         """Take the curvature of the models that accepted the point, when the pass brought its diagonal."""
@@ -114,8 +123,8 @@ class SampledCurvature(FullCurvature):
     def _curvature(self, point: Point, models: np.ndarray, objective: Objective) -> np.ndarray:
         W = objective.scale.coefficients(point.B)[:, models]
         if self.rounded:
-            return self.rows.curvature(W, objective.scale)
-        sums = self.rows.sums(W, "full")
+            return self.rows.of(models).curvature(W, objective.scale)
+        sums = self.rows.of(models).sums(W, "full")
         return np.stack([objective.curvature(sums, k) for k in range(len(models))])
 
 
@@ -170,7 +179,7 @@ class HotBlock(Diagonal):
         chosen = np.flatnonzero(accepted)
         W = objective.scale.coefficients(point.B)[:, chosen]
         ridge = ridge_of_sample(self.n_columns, self.n_sampled) if self.rows.is_sample else 0.0
-        for k, H in zip(chosen.tolist(), self.rows.curvature(W, objective.scale, self.hot), strict=True):
+        for k, H in zip(chosen.tolist(), self.rows.of(chosen).curvature(W, objective.scale, self.hot), strict=True):
             cross, total = H[-1, :-1], H[-1, -1] or 1.0
             if not self.has_intercept:  # the sample does not tell
                 total = self.total[k, 0]
@@ -183,9 +192,9 @@ class HotBlock(Diagonal):
 
     def _divided(self, centred: Array) -> Array:
         divided = super()._divided(centred)
-        for factor, column, solved in zip(self.factors, centred.T, divided.T, strict=True):
+        for k, factor in enumerate(self.factors):
             if factor is not None:
-                solved[self.hot] = factor.solve(column[self.hot])
+                divided[self.hot, k] = factor.solve(centred[self.hot, k])
         return divided
 
 

@@ -68,7 +68,7 @@ def solve(
     The coordinates are those of the curvature at the start, unless given. Each turn is one pass over all rows, at a
     trial step; a rejected trial is just another turn.
     """
-    sums = rows.sums(start, "full" if descent.wants == "full" else "diagonal")
+    sums = rows.sums(start, "diagonal" if scale is None and descent.wants == "none" else descent.wants)
     if not sums.all_finite():
         raise NonFiniteSumsError
     if scale is None:
@@ -97,7 +97,7 @@ def solve(
                 solver=descent.preconditioner.name,
             )
         trial_B = anchor.B + length * direction
-        sums = rows.sums(scale.coefficients(trial_B)[:, live], descent.wants).spread(live)
+        sums = rows.of(live).sums(scale.coefficients(trial_B)[:, live], descent.wants).spread(live)
         trial = objective.point(trial_B, sums)
         before, step = anchor, length
         accepted, length = judge(anchor, trial, direction, length, descent.preconditioner.exact)

@@ -63,14 +63,17 @@ class Sums:
         if models.all():
             return self
         whole = Sums.zeros(self.gradient.shape[0] - 1, len(models), "none")
+        if self.curvature is not None:
+            whole = replace(whole, curvature=np.zeros((len(models), *self.curvature.shape[1:])))
         whole.weight[:] = 1.0  # sums are divided by it
-        whole.weight[models], whole.loss[models] = self.weight, self.loss
-        whole.gradient[:, models] = self.gradient
-        if self.curvature is None:
-            return whole
-        curvature = np.zeros((len(models), *self.curvature.shape[1:]))
-        curvature[models] = self.curvature
-        return replace(whole, curvature=curvature)
+        whole.put(models, self)
+        return whole
+
+    def put(self, models: np.ndarray, sums: Sums) -> None:
+        """Set the sums of some models."""
+        self.weight[models], self.loss[models], self.gradient[:, models] = sums.weight, sums.loss, sums.gradient
+        if self.curvature is not None and sums.curvature is not None:
+            self.curvature[models] = sums.curvature
 
     def diagonal(self) -> tuple[Array, Array]:
         """Return the diagonals and the intercept rows of the curvature, each of shape (K, d + 1)."""

@@ -3,5 +3,6 @@
 from logreg.rows.base import Rows
 from logreg.rows.memory import MemoryRows
 from logreg.rows.selectable import SelectableRows
+from logreg.rows.versions import VersionedRows, Versions
 
-__all__ = ["MemoryRows", "Rows", "SelectableRows"]
+__all__ = ["MemoryRows", "Rows", "SelectableRows", "VersionedRows", "Versions"]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from functools import reduce
 from operator import add
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
@@ -30,9 +30,9 @@ class Rows(ABC):
     n_rows, n_columns : int
     n_values : int
         Stored numbers: what a pass reads.
-    positive_fraction : float
-        Weighted mean of the outcomes.
-    total_weight : float
+    positive_fraction : float or ndarray of shape (K,)
+        Weighted mean of the outcomes; of each model where models see different rows.
+    total_weight : float or ndarray of shape (K,)
     smallest_weight : float
         The smallest positive weight.
     flops_a_value : float
@@ -46,8 +46,8 @@ class Rows(ABC):
     n_rows: int
     n_columns: int
     n_values: int
-    positive_fraction: float
-    total_weight: float
+    positive_fraction: Any
+    total_weight: Any
     smallest_weight: float
     flops_a_value = 15.0
     reading_a_value = 1.0
@@ -65,6 +65,10 @@ class Rows(ABC):
         Rows of a rare class are kept with a larger share and a smaller weight; the mean weight is 1. A source with
         no more rows than that returns itself.
         """
+
+    def of(self, models: np.ndarray) -> Rows:
+        """Return the rows that some models see, chosen by a mask or by number: the same, where all see the same."""
+        return self
 
     def sums(self, W: Array, kind: CurvatureKind = "none") -> Sums:
         """Make one pass: the sums over all rows at coefficients W of shape (d + 1, K), intercepts last.

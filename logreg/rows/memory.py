@@ -93,6 +93,10 @@ class MemoryRows(Rows):
             self.reading_a_value = PAIRED_READING
         elif self.compiled and self.is_dense:
             self.flops_a_value = FAST_FLOPS
+        self._add_weights()
+
+    def _add_weights(self) -> None:
+        y, weight = self.y, self.weight
         if weight is None:
             self.total_weight, self.positive_fraction, self.smallest_weight = float(len(y)), float(y.mean()), 1.0
         else:
@@ -118,8 +122,13 @@ class MemoryRows(Rows):
         return self._ranges(self.n_threads * (RANGES if some else 1))
 
     def _ranges(self, n_ranges: int) -> list[Block]:
+        alone = not self.compiled or self.n_threads == 1 or self.n_values < THREADED_FROM
+        return self.ranges(1 if alone else n_ranges)
+
+    def ranges(self, n_ranges: int) -> list[Block]:
+        """Return the rows in so many equal ranges; a CSC matrix in one."""
         whole = Block(self.X, self.y, self.weight, self.offset, self.subset, self.origin)
-        if not self.compiled or self.n_threads == 1 or self.n_values < THREADED_FROM or self.is_csc:
+        if n_ranges == 1 or self.is_csc:
             return [whole]
         ends = np.linspace(0, self.n_rows, n_ranges + 1)
         return [self._range(whole, start, stop) for start, stop in pairwise(ends.astype(int).tolist())]
@@ -202,18 +211,30 @@ class MemoryRows(Rows):
         plain.offset = None  # so that p (1 - p) is the same in every row
         return spreads(plain.sums(np.zeros((self.n_columns + 1, 1)), "diagonal"))
 
+    def with_outcomes(self, y: np.ndarray, weight: Array | None) -> Self:
+        """Return the same rows with other outcomes and weights."""
+        rows = copy.copy(self)
+        rows.__dict__.pop("_rare", None)
+        rows.y, rows.weight = y, weight
+        rows._add_weights()
+        return rows
+
     def sample(self, n_rows: int, seed: int) -> Self:
         """Draw one row from each of ``n_rows`` equal stretches of the rows that count, without copying X.
 
         Where one class is rarer than an eighth, a quarter is drawn from it, as far as it goes.
         """
+        return self.drawn(n_rows, seed)[1]
+
+    def drawn(self, n_rows: int, seed: int) -> tuple[np.ndarray, Self]:
+        """Return the numbers of the rows of a sample, and the sample."""
         if n_rows >= self.n_rows:
-            return self
+            return np.arange(self.n_rows), self
         index, weight = self._drawn(n_rows, np.random.default_rng(seed))
         X, subset = self.X, index if self.subset is None else self.subset[index]
         if self.is_csc:  # rows of which are costly to pick again and again
             X, subset = X[subset].tocsr(), None
-        return type(self)(
+        sample = type(self)(
             X,
             self.y[index],
             weight,
@@ -223,6 +244,7 @@ class MemoryRows(Rows):
             subset=subset,
             whole=self,
         )
+        return index, sample
 
     def _drawn(self, n_rows: int, random: np.random.Generator) -> tuple[np.ndarray, Array | None]:
         """Return the numbers of drawn rows, ascending, and their weights, None for 1."""

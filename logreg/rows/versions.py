@@ -1,0 +1,222 @@
+"""The same rows in several versions: folds of them, resamples of them, or other outcomes beside them.
+
+Each model belongs to a version. A pass reads the rows once for the models of all versions: scores are one product with
+X, the gradient is one product with its transpose, and between them each score becomes a residual of its own version.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import reduce
+from operator import add
+from typing import Any, Self
+
+import numpy as np
+
+from logreg.columns import Columns
+from logreg.loss import terms
+from logreg.products import Block, is_sparse, values_a_row
+from logreg.rows.base import Rows
+from logreg.rows.memory import RANGES
+from logreg.rows.selectable import SelectableRows
+from logreg.scale import Scale
+from logreg.sums import Array, CurvatureKind, Sums
+from logreg.threads import one_blas_thread
+
+SCORES_AT_ONCE = 65_536  # of all models, so that they stay in cache between the products
+VALUES_AT_ONCE = 262_144  # numbers of rows that are converted to floats, or picked, at a time
+COMPILED_FROM = 2_000_000  # scores a pass; below, loading compiled code costs more than it saves
+
+
+class Versions:
+    """What tells versions of the same rows apart, and which of them each model sees.
+
+    Parameters
+    ----------
+    of_model : ndarray of int, shape (K,)
+    counts : ndarray of shape (V, n), default=None
+        How often each row counts in each version, beside its weight: bools, small integers or floats.
+    outcomes : ndarray of int8, shape (V, n), default=None
+        The outcomes in each version; None for those of the rows.
+    """
+
+    def __init__(
+        self, of_model: np.ndarray, *, counts: np.ndarray | None = None, outcomes: np.ndarray | None = None
+    ) -> None:
+        self.of_model, self.counts, self.outcomes = of_model, counts, outcomes
+
+    def models(self, chosen: np.ndarray) -> Versions:
+        """Return the versions of some models, chosen by a mask or by their numbers."""
+        return Versions(self.of_model[chosen], counts=self.counts, outcomes=self.outcomes)
+
+    def rows(self, chosen: Any) -> Versions:
+        """Return the versions of some rows."""
+        counts, outcomes = (None if part is None else part[:, chosen] for part in (self.counts, self.outcomes))
+        return Versions(self.of_model, counts=counts, outcomes=outcomes)
+
+
+class VersionedRows(Rows):
+    """Rows in memory in several versions: the sums of each model are over the rows of its version.
+
+    Parameters
+    ----------
+    whole : SelectableRows
+        The rows themselves, whose weights the counts multiply.
+    versions : Versions
+    """
+
+    def __init__(self, whole: SelectableRows, versions: Versions) -> None:
+        self.whole, self.versions = whole, versions
+        self.n_rows, self.n_columns, self.n_values = whole.n_rows, whole.n_columns, whole.n_values
+        self.flops_a_value, self.reading_a_value = whole.flops_a_value, whole.reading_a_value
+        self.is_sample, self.executor = whole.is_sample, whole.executor
+        totals = np.array([_totals(self.version(v)) for v in range(self.n_versions)])
+        self.total_weight, self.positive_fraction, smallest_weight = totals[versions.of_model].T
+        self.smallest_weight = float(smallest_weight.min())
+        # Whether each row counts once or not at all, so that the logs of many losses can be taken at once.
+        self.once = whole.weight is None and (versions.counts is None or versions.counts.dtype == np.bool_)
+        self.compiled = whole.compiled or self.n_rows * len(versions.of_model) >= COMPILED_FROM
+        self.has_threads = self.compiled and not whole.compiled and whole.n_threads > 1
+        if self.has_threads:
+            self.executor = ThreadPoolExecutor(whole.n_threads, thread_name_prefix="logreg")
+
+    def __enter__(self) -> Self:
+        """Keep linear algebra to the threads that share the rows."""
+        if self.has_threads:
+            one_blas_thread.__enter__()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Let go of threads of its own."""
+        if self.has_threads:
+            super().__exit__(*exception)
+            one_blas_thread.__exit__()
+
+    @property
+    def n_versions(self) -> int:
+        """The number of versions."""
+        several = self.versions.counts if self.versions.counts is not None else self.versions.outcomes
+        return 1 if several is None else len(several)
+
+    def version(self, v: int) -> SelectableRows:
+        """Return the rows in one version, with weights of their own."""
+        counts, outcomes = self.versions.counts, self.versions.outcomes
+        weight = self.whole.weight
+        if counts is not None:
+            weight = counts[v] * (1.0 if weight is None else weight)
+        return self.whole.with_outcomes(self.whole.y if outcomes is None else outcomes[v], weight)
+
+    def of(self, models: np.ndarray) -> Self:
+        """Return the rows for some models only, chosen by a mask or by their numbers."""
+        some = copy.copy(self)
+        some.versions = self.versions.models(models)
+        some.positive_fraction, some.total_weight = self.positive_fraction[models], self.total_weight[models]
+        return some
+
+    def chunks(self) -> Iterable[Block]:
+        """Return the rows in ranges, some for each thread."""
+        return self.whole.ranges(RANGES * self.whole.n_threads) if self.has_threads else self.whole.chunks()
+
+    def sample(self, n_rows: int, seed: int) -> VersionedRows:
+        """Draw a sample of all rows, the same for all versions."""
+        index, sample = self.whole.drawn(n_rows, seed)
+        return self if sample is self.whole else VersionedRows(sample, self.versions.rows(index))
+
+    def in_user_units(self, W: Array) -> Array:
+        """Return coefficients of these rows as coefficients of X."""
+        return self.whole.in_user_units(W)
+
+    def sums(self, W: Array, kind: CurvatureKind = "none") -> Sums:
+        """Make one pass for all versions; with a curvature one for each version."""
+        if kind != "none":
+            found = Sums.zeros(self.n_columns, W.shape[1], kind)
+            for models, rows in self._by_version():
+                found.put(models, rows.sums(W[:, models], kind))
+            return found
+        parts = [(block, W) for block in self._blocks()]
+        found = reduce(add, self.map(lambda part: self._block_sums(*part), parts))
+        found.weight[:] = self.total_weight
+        return found
+
+    def curvature(self, W: Array, scale: Scale, columns: np.ndarray | None = None) -> np.ndarray:
+        """Return the mean curvature of each model over its version, in coordinates."""
+        by_model: list[Any] = [None] * W.shape[1]
+        for models, rows in self._by_version():
+            for k, H in zip(models.tolist(), rows.curvature(W[:, models], scale, columns), strict=True):
+                by_model[k] = H
+        return np.stack(by_model)
+
+    def _by_version(self) -> Iterator[tuple[np.ndarray, SelectableRows]]:
+        """Yield the models of each version that has some, and its rows."""
+        for v in np.unique(self.versions.of_model).tolist():
+            yield np.flatnonzero(self.versions.of_model == v), self.version(v)
+
+    def _blocks(self) -> Iterator[tuple[Block, Versions]]:
+        start = 0
+        for block in self.chunks():
+            stop = start + len(block.y)
+            yield block, self.versions.rows(slice(start, stop))
+            start = stop
+
+    def _block_sums(self, block: tuple[Block, Versions], W: Array) -> Sums:
+        """Return the sums over a block of rows, piece by piece. ``4 n d K`` flops and an exponential a score."""
+        rows, versions = block
+        coefficients, intercepts = np.ascontiguousarray(W[:-1].T), W[-1]
+        found = Sums.zeros(self.n_columns, W.shape[1], "none")
+        residuals = compiled_residuals if self.compiled else plain_residuals
+        for piece, some in self._pieces(rows, versions, W.shape[1]):
+            X = piece.values()
+            if is_sparse(X):
+                scores = np.ascontiguousarray((X @ W[:-1]).T)
+            else:
+                X = np.asarray(X, dtype=np.float64)
+                scores = coefficients @ X.T
+            scores += intercepts[:, None]
+            if piece.offset is not None:
+                scores += piece.offset
+            residuals(scores, piece, some, self.once, (found.loss, found.gradient[-1]))
+            found.gradient[:-1] += X.T @ scores.T if is_sparse(X) else (scores @ X).T
+        return found
+
+    def _pieces(self, block: Block, versions: Versions, n_models: int) -> Iterator[tuple[Block, Versions]]:
+        n, X = len(block.y), block.X
+        as_it_is = block.subset is None and block.origin is None and getattr(X, "dtype", None) == np.float64
+        values = 1.0 if as_it_is and not (is_sparse(X) or isinstance(X, Columns)) else values_a_row(X)
+        size = max(64, int(min(SCORES_AT_ONCE / n_models, VALUES_AT_ONCE / max(values, 1.0))))
+        if size >= n or (is_sparse(X) and X.format == "csc"):
+            yield block, versions
+            return
+        for start in range(0, n, size):
+            stop = min(start + size, n)
+            yield block.rows(start, stop), versions.rows(slice(start, stop))
+
+
+def _totals(rows: SelectableRows) -> tuple[float, float, float]:
+    return rows.total_weight, rows.positive_fraction, rows.smallest_weight
+
+
+def compiled_residuals(scores: Array, block: Block, versions: Versions, once: bool, sums: tuple[Array, Array]) -> None:
+    """Turn the scores of a block, (K, m), into residuals in place; add to losses and sums of residuals, (K,) each."""
+    from logreg.kernels import residuals_of_models
+    from logreg.sweep import fixed
+
+    y = block.y[None, :] if versions.outcomes is None else versions.outcomes
+    counts = np.empty((0, 0), dtype=np.bool_) if versions.counts is None else versions.counts
+    given = fixed(y), fixed(block.weight), fixed(counts), fixed(versions.of_model)
+    residuals_of_models(scores, given, once, sums)
+
+
+def plain_residuals(scores: Array, block: Block, versions: Versions, once: bool, sums: tuple[Array, Array]) -> None:
+    """Do the same with NumPy, for small data."""
+    y = block.y if versions.outcomes is None else versions.outcomes[versions.of_model].T
+    loss, residual, _ = terms(scores.T, y)
+    if versions.counts is not None:
+        counts = versions.counts[versions.of_model].T
+        loss, residual = loss * counts, residual * counts
+    if block.weight is not None:
+        loss, residual = loss * block.weight[:, None], residual * block.weight[:, None]
+    sums[0][:] += loss.sum(axis=0)
+    sums[1][:] += residual.sum(axis=0)
+    scores[:] = residual.T
