@@ -4,6 +4,7 @@ z = x . w + b        p = sigmoid(z)        loss = softplus(z) - y*z        dloss
 """
 
 from logreg import datasets, sigmoid
+from logreg.cv import LogisticRegressionCV
 from logreg.estimator import LogisticRegression
 from logreg.loss import log_loss
 from logreg.path import Path, logistic_path
@@ -18,6 +19,7 @@ __all__ = [
     "CollinearityWarning",
     "FitDisplay",
     "LogisticRegression",
+    "LogisticRegressionCV",
     "Path",
     "SigmoidDisplay",
     "arctan",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -34,16 +34,18 @@ class ActiveSet:
         """Whether ``on_pass`` asked for it."""
         return self.solver.stopped
 
-    def minimise(self, penalties: list[ElasticNet], place: Place, tolerance: float, max_passes: int) -> list[Fit]:
+    def minimise(
+        self, penalties: list[ElasticNet], place: Place, tolerances: Iterable[float], max_passes: int
+    ) -> list[Fit]:
         """Do what :meth:`Solver.minimise` does, for one penalty after the other."""
         fits = []
-        for penalty in penalties:
+        for penalty, tolerance in zip(penalties, tolerances, strict=True):
             fits.append(self._minimise(penalty, place, tolerance, max_passes))
             place = fits[-1].place
         return fits
 
     def _minimise(self, penalty: ElasticNet, place: Place, tolerance: float, max_passes: int) -> Fit:
-        fit, moved = Fit(penalty, place, None), True
+        fit, moved = Fit(penalty, place, None, tolerance), True
         while True:
             fit.look(self.intercept)
             needed = (fit.place.w[:-1] != 0) | ((fit.violation[:-1] > 0) if fit.history else place.near(penalty, 1.0))
@@ -56,7 +58,7 @@ class ActiveSet:
                 self.columns = np.flatnonzero(needed)
                 self.solver = Solver(self.rows.take(self.columns), self.intercept, self._told())
             enough, left = max(tolerance, ROUGH * fit.worst), max_passes - len(fit.history)
-            of_few = self.solver.minimise([penalty.take(self.columns)], fit.place.take(self.columns), enough, left)[0]
+            of_few = self.solver.minimise([penalty.take(self.columns)], fit.place.take(self.columns), [enough], left)[0]
             fit.history += of_few.history[1 if fit.history else 0 :]  # the start was a pass that is known
             moved = len(of_few.history) > 1
             fit.place = Place.several(self.rows, self._everywhere(of_few.place.w)[:, None])[0]

@@ -40,7 +40,7 @@ def fit(
         return path.separated, path.redundancy
     penalty, steepest = unit.times(strength), float(np.abs(path.null.gradient[:-1]).max(initial=0.0))
     largest = path.largest or steepest or 1.0
-    tolerance = limits.tol * min(strength or np.inf, 0.01 * largest)
+    tolerance = float(tolerances(largest, np.array([strength]), limits.tol)[0])
     place = path.null
     if start is not None:
         start = start.copy()
@@ -68,6 +68,11 @@ def fit(
         gap=duality_gap(rows, found.place.w, penalty, intercept),
     )
     return solution, path.redundancy
+
+
+def tolerances(largest: float, strengths: Array, tol: float) -> Array:
+    """Return the largest violations that are good enough: in units of each penalty, and of the one that zeroes all."""
+    return tol * np.minimum(np.where(strengths > 0.0, strengths, np.inf), 0.01 * largest)
 
 
 def way_down(largest: float, strength: float) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,9 @@ from logreg.report import Reporter, attributes_of, has_callbacks, predictor_of, 
 from logreg.rows import MemoryRows
 from logreg.setup import Setup
 from logreg.stop import Limits
+
+if TYPE_CHECKING:
+    from logreg.leave_one_out import LeaveOneOut
 
 
 class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
@@ -304,6 +307,17 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     ) -> float:
         """Return the accuracy: the weighted share of rows whose more probable class is theirs."""
         return float(accuracy_score(y, self.predict(X, offset), sample_weight=sample_weight))
+
+    def loo_scores(
+        self, X: Any, y: Any, sample_weight: ArrayLike | None = None, *, offset: ArrayLike | None = None
+    ) -> LeaveOneOut:
+        """Return the score that each row of the fit would have had without it, and their log-loss, without a refit.
+
+        See :func:`logreg.leave_one_out.leave_one_out`; X, y, weights and offset are those of the fit.
+        """
+        from logreg.leave_one_out import leave_one_out
+
+        return leave_one_out(self, X, y, sample_weight, offset)
 
     @property
     def feature_names_out_(self) -> np.ndarray:

@@ -135,12 +135,43 @@ def path_ratio(ratio: float | None, n_columns: int, n_rows: int) -> float:
     return float(ratio)
 
 
-def inverse_strengths(Cs: Any) -> Array:
-    """Return the Cs of a path, after checking them."""
-    numbers = np.atleast_1d(np.asarray(Cs, dtype=np.float64))
-    if numbers.ndim > 1 or not numbers.size or not ((numbers > 0.0) & np.isfinite(numbers)).all():
-        raise ValueError(f"Cs={Cs!r} must be a list of positive finite numbers.")
+def inverse_strengths(Cs: Any, *, endless: bool = False) -> Array:
+    """Return the Cs of a path, after checking them; infinity, for no penalty, may be among them where ``endless``."""
+    try:
+        numbers = np.atleast_1d(np.asarray(Cs, dtype=np.float64))
+    except (TypeError, ValueError):
+        numbers = np.empty(0)
+    allowed = (numbers > 0.0) & (endless | np.isfinite(numbers))
+    if numbers.ndim > 1 or not numbers.size or not allowed.all():
+        raise ValueError(f"Cs={Cs!r} must be a list of positive{'' if endless else ' finite'} numbers.")
     return numbers
+
+
+def l1_ratios(estimator: Any) -> Array:
+    """Return the l1_ratios to choose from, after checking them against the penalty."""
+    given, penalty = estimator.l1_ratios, estimator.penalty
+    if penalty == "l1":
+        return np.ones(1)
+    if penalty in ("l2", "none", None) or given is None:
+        return np.zeros(1)
+    try:
+        ratios = np.atleast_1d(np.asarray(given, dtype=np.float64))
+    except (TypeError, ValueError):
+        ratios = np.empty(0)
+    if ratios.ndim > 1 or not ratios.size or not ((ratios >= 0.0) & (ratios <= 1.0)).all():
+        raise ValueError(f"l1_ratios={given!r} must be a list of numbers from 0 (ridge) to 1 (lasso).")
+    return ratios
+
+
+def check_selection(estimator: Any) -> None:
+    """Check the parameters that say how a cross-validation chooses."""
+    if estimator.select not in ("best", "1se"):
+        raise ValueError(f"select={estimator.select!r} must be 'best' or '1se'.")
+    for name in ("refit", "use_legacy_attributes"):
+        if not isinstance(getattr(estimator, name), (bool, np.bool_)):
+            raise ValueError(f"{name}={getattr(estimator, name)!r} must be True or False.")
+    if isinstance(estimator.Cs, str) and estimator.Cs != "auto":
+        raise ValueError(f"Cs={estimator.Cs!r} must be 'auto', a number of values, or a list of positive numbers.")
 
 
 def check_parameters(estimator: Any) -> None:

@@ -6,7 +6,7 @@ sample, and only decides how many passes it takes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -119,6 +119,8 @@ class Fit:
 
     Attributes
     ----------
+    tolerance : float
+        Largest violation of an optimality condition at which it has arrived.
     model : Model or None
         What the last step came from, None if from the rows.
     length : float
@@ -135,6 +137,7 @@ class Fit:
     penalty: ElasticNet
     place: Place
     model: Model | None
+    tolerance: float
     step: Array = field(default_factory=lambda: np.empty(0))
     slope: float = 0.0
     length: float = 1.0
@@ -201,18 +204,24 @@ class Solver:
         self.stopped, self.n_passes = False, 0
         self.model: Model | None = None
 
-    def minimise(self, penalties: list[ElasticNet], place: Place, tolerance: float, max_passes: int) -> list[Fit]:
+    def minimise(
+        self, penalties: list[ElasticNet], place: Place, tolerances: Iterable[float], max_passes: int
+    ) -> list[Fit]:
         """Go from a place to where no coefficient violates its optimality condition by more than a tolerance.
 
         Or as near as so many passes come. Each pass serves all penalties that are not there yet.
         """
-        fits = [Fit(penalty, place, self.model) for penalty in penalties]
+        fits = [
+            Fit(penalty, place, self.model, tolerance) for penalty, tolerance in zip(penalties, tolerances, strict=True)
+        ]
         live = fits
         while True:
-            self._aim([fit for fit in live if fit.accepted], tolerance)
+            self._aim([fit for fit in live if fit.accepted])
             for fit in live:
                 self._record(fit)
-            live = [fit for fit in live if fit.worst > tolerance and fit.slope < 0.0 and len(fit.history) < max_passes]
+            live = [
+                fit for fit in live if fit.worst > fit.tolerance and fit.slope < 0.0 and len(fit.history) < max_passes
+            ]
             if not live or self.stopped:  # no step descends where rounding has won
                 return fits
             W = np.column_stack([fit.trial() for fit in live])
@@ -220,12 +229,12 @@ class Solver:
             for fit, trial in zip(live, Place.several(self.rows, W), strict=True):
                 fit.arrive(trial)
 
-    def _aim(self, fits: list[Fit], tolerance: float) -> None:
+    def _aim(self, fits: list[Fit]) -> None:
         """Give each fit its next step, from a model that is renewed where it no longer serves."""
         for fit in fits:
             fit.look(self.intercept)
             fit.slope *= fit.left**2  # which stays, as an estimate, where no more step is made
-        fits = [fit for fit in fits if fit.worst > tolerance]
+        fits = [fit for fit in fits if fit.worst > fit.tolerance]
         ill = [fit for fit in fits if not fit.fits(fit.model)]
         if ill:
             columns = np.flatnonzero(np.logical_or.reduce([fit.place.near(fit.penalty, NEAR) for fit in ill]))
@@ -239,14 +248,14 @@ class Solver:
             for fit in ill:
                 fit.model = self.model
         for fit in fits:
-            inner = max(0.1 * tolerance, INEXACT * 0.1 * fit.worst)
+            inner = max(0.1 * fit.tolerance, INEXACT * 0.1 * fit.worst)
             place, penalty = fit.place, fit.penalty
             if fit.model is not None:
                 fit.step = fit.model.step(place, penalty, inner)
             else:
                 columns = np.flatnonzero(place.near(penalty, NEAR))
                 fit.step = self.rows.coordinate_step(
-                    place.w, columns, penalty.take(columns), 0.3 * tolerance, self.intercept
+                    place.w, columns, penalty.take(columns), 0.3 * fit.tolerance, self.intercept
                 )
             fit.slope, fit.length = place.slope(penalty, fit.step, ahead=True), 1.0
 

@@ -57,6 +57,38 @@ class Reporter:
         return bool(task.call_on_fit_task_end(**self.told, reconstruction_attributes=lambda: self.state(W)))
 
 
+class PassReporter:
+    """Tells scikit-learn's callbacks, and with ``verbose`` the terminal, of each pass of many models' fits.
+
+    Parameters
+    ----------
+    context : CallbackContext
+        Of the fit.
+    told : dict
+        What every hook is given: estimator, X, y and metadata.
+    tol : float
+        Distance to the optimum at which a model has arrived.
+    verbose : int
+    """
+
+    def __init__(self, context: CallbackContext, told: dict[str, Any], tol: float, verbose: int) -> None:
+        self.context, self.told, self.tol, self.verbose = context, told, tol, verbose
+        self.n_passes = 0
+
+    def __call__(self, W: Array, found: Pass) -> bool:
+        """Tell of a pass that found this of K models, and return whether a callback asks to stop."""
+        self.n_passes += 1
+        if self.verbose:
+            away = found.decrement > self.tol
+            print(
+                f"pass {self.n_passes}: {away.sum()} of {away.size} models on their way, the farthest "
+                f"{found.decrement.max():.2g} standard errors from its optimum"
+            )
+        task = self.context.subcontext(task_name="pass")
+        task.call_on_fit_task_begin(**self.told)
+        return bool(task.call_on_fit_task_end(**self.told))
+
+
 def has_callbacks(estimator: Any) -> bool:
     """Tell whether anyone listens to this estimator's fit: callbacks set on it, or propagated to it by a search."""
     return hasattr(estimator, "_skl_callbacks")

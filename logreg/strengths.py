@@ -103,7 +103,7 @@ class ElasticPath:
         if self.rows.offset is not None and self.intercept:
             nothing, none = ElasticNet.nothing(0), np.empty(0, dtype=np.intp)
             tolerance = self.limits.tol * float(np.abs(place.gradient).max(initial=0.0))
-            found = self._solver(none).minimise([nothing], place.take(none), tolerance, self.limits.max_iter)[0]
+            found = self._solver(none).minimise([nothing], place.take(none), [tolerance], self.limits.max_iter)[0]
             place = self.passed(self._everywhere(found.place.w, none)[:, None])[0]
         return place.loss, self._with_free(place)
 
@@ -157,22 +157,23 @@ class ElasticPath:
     def _everywhere(self, w: Array, columns: np.ndarray) -> Array:
         return everywhere(w, columns, self.rows.n_columns)
 
-    def down(self, strengths: Array, tolerance: float, start: Place | None = None) -> Iterator[Optimum]:
-        """Yield the optimum of each strength, of a descending sequence, to a largest violation."""
+    def down(self, strengths: Array, tolerance: float | Array, start: Place | None = None) -> Iterator[Optimum]:
+        """Yield the optimum of each strength, of a descending sequence, to a largest violation, or one for each."""
+        tolerances = np.broadcast_to(tolerance, strengths.shape)
         place = start or self.null
         if self.whole is not None:
-            yield from self._jointly(self.whole, strengths, tolerance, place)
+            yield from self._jointly(self.whole, strengths, tolerances, place)
             return
         before, now, done = None, (max(self.largest, float(strengths[0])), place), 0
         solver, columns = None, np.empty(0, dtype=np.intp)
         while done < len(strengths) and not self.stopped:
-            ahead = strengths[done : done + AT_ONCE]
+            ahead, enough = strengths[done : done + AT_ONCE], tolerances[done : done + AT_ONCE].tolist()
             chosen = np.flatnonzero(self._likely(before, now, float(ahead[-1])))
             if solver is None or not np.isin(chosen, columns, assume_unique=True).all():
                 columns, solver = chosen, self._working_set(chosen)
-            tried = list(self._solve_ahead(solver, columns, ahead, before, now, tolerance))
+            tried = list(self._solve_ahead(solver, columns, ahead, before, now, enough))
             W = np.column_stack([found.place.w for found in tried])
-            for strength, found, here in zip(ahead.tolist(), tried, self.passed(W), strict=False):
+            for strength, tolerance, found, here in zip(ahead.tolist(), enough, tried, self.passed(W), strict=False):
                 violation = here.violation(self.unit.times(strength), self.intercept)
                 left_out = violation[:-1] > max(tolerance, found.violation)
                 left_out[columns] = False
@@ -197,7 +198,7 @@ class ElasticPath:
         found: np.ndarray = (self.in_play | (place.w[:-1] != 0) | (size >= threshold)) & ~self.unit.excluded
         return found
 
-    def _jointly(self, solver: Solver, strengths: Array, tolerance: float, place: Place) -> Iterator[Optimum]:
+    def _jointly(self, solver: Solver, strengths: Array, tolerances: Array, place: Place) -> Iterator[Optimum]:
         """Yield the optima of all columns: of dense rows several at once, else one by one, as the last two point."""
         at_once = JOINTLY if self.rows.is_dense else 1
         before, now = None, (max(self.largest, float(strengths[0])), place)
@@ -206,7 +207,10 @@ class ElasticPath:
             here = replace(now[1], expected=expected(before, now, ahead[0])) if at_once == 1 else now[1]
             passes = solver.n_passes
             fits = solver.minimise(
-                [self.unit.times(strength) for strength in ahead], here, tolerance, self.limits.max_iter
+                [self.unit.times(strength) for strength in ahead],
+                here,
+                tolerances[start : start + at_once].tolist(),
+                self.limits.max_iter,
             )
             self.n_passes += solver.n_passes - passes
             self.stopped = solver.stopped
@@ -223,14 +227,14 @@ class ElasticPath:
         strengths: Array,
         before: Stage | None,
         now: Stage,
-        tolerance: float,
+        tolerances: list[float],
     ) -> Iterator[Optimum]:
         before = None if before is None else (before[0], before[1].take(columns))
         now = now[0], now[1].take(columns)
-        for strength in strengths.tolist():
+        for strength, tolerance in zip(strengths.tolist(), tolerances, strict=True):
             here = replace(now[1], expected=expected(before, now, strength))
             penalty = self.unit.times(strength).take(columns)
-            fit = solver.minimise([penalty], here, tolerance, self.limits.max_iter)[0]
+            fit = solver.minimise([penalty], here, [tolerance], self.limits.max_iter)[0]
             before, now, self.stopped = now, (strength, fit.place), solver.stopped
             yield Optimum(replace(fit.place, w=self._everywhere(fit.place.w, columns)), fit.worst, fit.history)
             if self.stopped:

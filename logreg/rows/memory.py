@@ -231,10 +231,14 @@ class MemoryRows(Rows):
         if n_rows >= self.n_rows:
             return np.arange(self.n_rows), self
         index, weight = self._drawn(n_rows, np.random.default_rng(seed))
+        return index, self.at(index, weight)
+
+    def at(self, index: np.ndarray, weight: Array | None) -> Self:
+        """Return the rows of these numbers with weights of their own, without copying X."""
         X, subset = self.X, index if self.subset is None else self.subset[index]
         if self.is_csc:  # rows of which are costly to pick again and again
             X, subset = X[subset].tocsr(), None
-        sample = type(self)(
+        return type(self)(
             X,
             self.y[index],
             weight,
@@ -244,7 +248,6 @@ class MemoryRows(Rows):
             subset=subset,
             whole=self,
         )
-        return index, sample
 
     def _drawn(self, n_rows: int, random: np.random.Generator) -> tuple[np.ndarray, Array | None]:
         """Return the numbers of drawn rows, ascending, and their weights, None for 1."""
