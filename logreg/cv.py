@@ -197,7 +197,7 @@ max_iter, multi_class, verbose, categories, unknown, missing, n_jobs, dual, inte
         routed = self._routed(sample_weight, params)
         context = self._init_callback_context(max_subtasks=None)
         began = time.perf_counter()
-        setup = Setup(model, X, y, sample_weight, offset)
+        setup = Setup.learn(model, X, y, sample_weight, offset)
         told = {"estimator": self, "X": X, "y": y, "metadata": None}
         context.call_on_fit_task_begin(**told)
         folds = Folds.of(check_cv(self.cv, y, classifier=True).split(X, y, **routed.splitter.split), setup)

@@ -25,6 +25,7 @@ from logreg.setup import Setup
 from logreg.stop import Limits
 
 if TYPE_CHECKING:
+    from logreg.bootstrap import Bootstrap
     from logreg.leave_one_out import LeaveOneOut
 
 
@@ -255,7 +256,7 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         parameters.check_parameters(self)
         context = self._init_callback_context(max_subtasks=self.max_iter)
         fitted = copy.copy(self)  # all is written to a copy, which takes this estimator's place at the end
-        setup = Setup(fitted, X, y, sample_weight, offset, drop_first=strength == 0.0)
+        setup = Setup.learn(fitted, X, y, sample_weight, offset, drop_first=strength == 0.0)
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         told = {"estimator": self, "X": X, "y": y, "metadata": metadata}
         context.call_on_fit_task_begin(**told)
@@ -318,6 +319,26 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         from logreg.leave_one_out import leave_one_out
 
         return leave_one_out(self, X, y, sample_weight, offset)
+
+    def bootstrap(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: ArrayLike | None = None,
+        *,
+        offset: ArrayLike | None = None,
+        n: int = 200,
+        method: str = "multinomial",
+        random_state: Any = None,
+    ) -> Bootstrap:
+        """Return the coefficients of n resamples of the rows of the fit, and intervals from them.
+
+        See :func:`logreg.bootstrap.bootstrap`; X, y, weights and offset are those of the fit.
+        """
+        from logreg.bootstrap import bootstrap
+
+        options = {"n": n, "method": method, "random_state": random_state}
+        return bootstrap(self, X, y, sample_weight, offset=offset, **options)
 
     @property
     def feature_names_out_(self) -> np.ndarray:

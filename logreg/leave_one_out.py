@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.linalg import lapack
-from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from logreg import parameters, predictors, validate
+from logreg import parameters, predictors
 from logreg.factor import Factor
 from logreg.loss import Array, log_loss, terms
 from logreg.penalty import ElasticNet
 from logreg.plan import WIDEST_MATRIX
 from logreg.predict import linear, predict_rows
-from logreg.products import Block, is_sparse, pieces
-from logreg.rows import MemoryRows
+from logreg.products import Block, is_sparse, pieces, weighted_terms
 from logreg.scale import Scale
+from logreg.setup import Setup
+from logreg.solve import NonFiniteSumsError
 from logreg.sums import Sums
-from logreg.threads import n_threads
 
 # Against refits of rows far out and of rare columns, the change of nine scores in ten is right to 7 % for leverages of
 # 0.2 to 0.3, and to 20 % from there to 0.4, with a ridge; under the lasso to 40 % and not at all.
@@ -116,95 +114,75 @@ def leave_one_out(
     >>> round(log_loss(y, clf.decision_function(X)), 3), round(leave_one_out(clf, X, y).log_loss, 3)
     (0.442, 0.523)
     """
-    check_is_fitted(estimator)
-    X = predictors.check_columns(estimator, X)
-    rows_are = outcomes(estimator, y, sample_weight, offset, X.shape[0])
+    X = X.tocsr() if is_sparse(X) and X.format == "csc" else X  # blocks of rows are cut out of it
+    setup = Setup.again(estimator, X, y, sample_weight, offset)
+    y, weight = setup.problem.y, setup.problem.weight
     w = np.append(estimator._coefficients(), estimator.intercept_)
-    scores = np.empty(X.shape[0])
-    if not predict_rows(X, w, rows_are.offset, linear, scores):
-        raise predictors.explain_not_finite(X, estimator._terms())
-    q = influence(estimator, X, rows_are, w)
-    _, residual, curvature = (term[:, 0] for term in terms(scores[:, None], rows_are.y))
-    if rows_are.weight is not None:
-        residual, curvature = rows_are.weight * residual, rows_are.weight * curvature
+    scores = np.empty(len(y))
+    if not predict_rows(setup.problem.X, w, setup.problem.offset, linear, scores):
+        raise predictors.explain_not_finite(setup.problem.X, setup.names)
+    with setup:
+        q = influence(estimator, setup, w)
+    _, residual, curvature = (term[:, 0] for term in terms(scores[:, None], y))
+    if weight is not None:
+        residual, curvature = weight * residual, weight * curvature
     leverage = np.minimum(curvature * q, 1.0)
     left = 1.0 - leverage
     scores += q * residual / np.where(left > ALONE, left, np.nan)
     trusted = leverage <= TRUSTED
     if not trusted.all():
         warn_of(leverage, trusted)
-    return LeaveOneOut(scores, leverage, log_loss(rows_are.y, scores, rows_are.weight), trusted)
+    return LeaveOneOut(scores, leverage, log_loss(y, scores, weight), trusted)
 
 
-class Outcomes(NamedTuple):
-    """What stands beside X, checked: y as 0 and 1, weights of mean 1, and the sum of the weights as given."""
-
-    y: np.ndarray
-    weight: Array | None
-    offset: Array | None
-    total_weight: float
-
-
-def outcomes(estimator: Any, y: Any, sample_weight: Any, offset: Any, n: int) -> Outcomes:
-    """Check labels, weights and offset as fit does, and the classes against those of the fit."""
-    if y is None:
-        raise ValueError("Leave-one-out scores need the y of the fit, but the target y is None.")
-    if is_sparse(y):
-        raise ValueError("y is sparse; pass a dense array of labels (y.toarray().ravel()).")
-    predictors.refuse_complex("y", y)
-    labels = y if predictors.is_plain(y, 1) else column_or_1d(y, warn=True)
-    if len(labels) != n:
-        raise ValueError(f"X and y have inconsistent numbers of samples: X has {n} rows, y has {len(labels)}.")
-    classes, outcome = validate.two_classes(labels)
-    if not np.array_equal(classes, estimator.classes_):
-        found, known = (" and ".join(map(repr, two.tolist())) for two in (classes, estimator.classes_))
-        raise ValueError(f"y holds the classes {found}, but the model was fitted to {known}; pass the y of the fit.")
-    weight = validate.row_numbers("sample_weight", sample_weight, n)
-    if weight is not None:
-        validate.check_weights("sample_weight", weight, outcome, classes)
-    if estimator.class_weight is not None:
-        by_class = compute_class_weight(estimator.class_weight, classes=classes, y=labels, sample_weight=weight)
-        weight = by_class[outcome] * (1.0 if weight is None else weight)
-        validate.check_weights("class_weight", weight, outcome, classes)
-    total = float(n)
-    if weight is not None:
-        weight, total = validate.normalised(weight)
-    return Outcomes(outcome, weight, validate.row_numbers("offset", offset, n), total)
-
-
-def influence(estimator: Any, X: Any, rows_are: Outcomes, w: Array) -> Array:
+def influence(estimator: Any, setup: Setup, w: Array) -> Array:
     """Return ``q_i = x_i' H^-1 x_i`` of every row, shape (n,), for weights of mean 1.
 
     With a root of the inverse curvature, ``M M' = H^-1``, it is the sum of the squares of ``x_i' M``: of the scores of
     as many models as columns count.
     """
-    y, weight, offset, total_weight = rows_are
-    rows_of = X.tocsr() if is_sparse(X) and X.format == "csc" else X  # blocks of rows are cut out of it
-    origin = "auto" if estimator.fit_intercept else None
-    with MemoryRows(rows_of, y, weight, offset, n_threads=n_threads(estimator.n_jobs), origin=origin) as rows:
-        penalty, columns = what_counts(estimator, rows, w[:-1], total_weight)
-        W = rows.from_user_units(w[:, None])
-        sums = rows.sums(W, "diagonal")
-        if not sums.all_finite():
-            raise predictors.explain_not_finite(X, estimator._terms())
-        scale = Scale.from_sums(sums, penalty.l2[:, None], estimator.fit_intercept)
-        H = rows.curvature(W, scale, columns)[0]
-        scale = scale.of(columns)
-        np.einsum("jj->j", H)[:-1] += penalty.l2[columns] * scale.unit[:-1] ** 2
-        root = scale.coefficients(inverse_root(Factor(H)))
-        check_optimum(estimator, penalty, sums, W[:, 0], columns, root)
-        squares = rows.map(lambda block: squared_scores(block, columns, root), rows.chunks())
-        q: Array = np.concatenate(list(squares)) / rows.total_weight
-        return q
+    rows, (columns, root) = setup.rows, inverse_curvature(estimator, setup, w)
+    squares = rows.map(lambda block: squared_scores(block, columns, root), rows.chunks())
+    q: Array = np.concatenate(list(squares)) / rows.total_weight
+    return q
 
 
-def what_counts(estimator: Any, rows: MemoryRows, w: Array, total_weight: float) -> tuple[ElasticNet, np.ndarray]:
+def influence_on_coefficients(estimator: Any, setup: Setup, w: Array) -> tuple[Array, Array]:
+    """Return the sums over rows of ``U**2`` and ``U**3``, shape (d + 1,), for ``U_i = H^-1 x_i r_i``.
+
+    That is what leaving out row i does to the coefficients, to first order; 0 for columns that do not count.
+    """
+    rows, (columns, root) = setup.rows, inverse_curvature(estimator, setup, w)
+    inverse = root @ root.T / rows.total_weight
+    W = rows.from_user_units(w[:, None])
+    parts = rows.map(lambda block: moments(block, columns, inverse, W), rows.chunks())
+    found = np.zeros((2, rows.n_columns + 1))
+    for part in parts:
+        found[:, np.append(columns, -1)] += part
+    return found[0], found[1]
+
+
+def inverse_curvature(estimator: Any, setup: Setup, w: Array) -> tuple[np.ndarray, Array]:
+    """Return the columns that count, and a root of the inverse of their mean curvature, with the intercept's row."""
+    rows = setup.rows
+    penalty, columns = what_counts(estimator, setup, w[:-1])
+    W = rows.from_user_units(w[:, None])
+    sums = rows.sums(W, "diagonal")
+    if not sums.all_finite():
+        raise NonFiniteSumsError
+    scale = Scale.from_sums(sums, penalty.l2[:, None], setup.intercept)
+    H = rows.curvature(W, scale, columns)[0]
+    scale = scale.of(columns)
+    np.einsum("jj->j", H)[:-1] += penalty.l2[columns] * scale.unit[:-1] ** 2
+    root = scale.coefficients(inverse_root(Factor(H)))
+    check_optimum(estimator, penalty, sums, W[:, 0], columns, root)
+    return columns, root
+
+
+def what_counts(estimator: Any, setup: Setup, w: Array) -> tuple[ElasticNet, np.ndarray]:
     """Return the penalty on the scale of the mean loss, and the columns that are free to move a little at w."""
-    (strength, l1_ratio), names, d = parameters.penalty_of(estimator), estimator._terms(), rows.n_columns
-    factor = parameters.penalty_factors(estimator.penalty_factor, names, d)
-    bounds = parameters.coefficient_bounds(estimator.bounds, estimator.positive, names, d)
-    spread = rows.spread() if estimator.standardize else 1.0
-    penalty = ElasticNet.of_factors(l1_ratio, factor, spread, bounds).times(strength / total_weight)
+    strength, l1_ratio = parameters.penalty_of(estimator)
+    penalty = setup.elastic_net(l1_ratio).times(setup.strengths(strength))
     counts = ((w != 0.0) | (penalty.l1 == 0.0)) & (w > penalty.low) & (w < penalty.high)
     columns = np.flatnonzero(counts)
     if len(columns) > WIDEST_MATRIX:
@@ -247,6 +225,18 @@ def squared_scores(block: Block, columns: np.ndarray, root: Array) -> Array:
         scores = some @ root[:-1] + root[-1]
         found.append(np.einsum("ij,ij->i", scores, scores))
     return np.concatenate(found)
+
+
+def moments(block: Block, columns: np.ndarray, inverse: Array, W: Array) -> Array:
+    """Return the sums over the rows of a block of the squares and the cubes of ``H^-1 x_i r_i``, shape (2, k + 1)."""
+    found = np.zeros((2, len(inverse)))
+    for piece in pieces(block, len(inverse), "full"):
+        X = piece.values()
+        some = X if len(columns) == X.shape[1] else X[:, columns]
+        moved = (some @ inverse[:-1] + inverse[-1]) * weighted_terms(piece, X, W)[1]
+        squared = moved * moved
+        found += squared.sum(axis=0), np.einsum("ij,ij->j", squared, moved)
+    return found
 
 
 def warn_of(leverage: Array, trusted: np.ndarray) -> None:

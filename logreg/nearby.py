@@ -11,10 +11,11 @@ from typing import Self
 
 import numpy as np
 
+from logreg import elastic
 from logreg.descent import Descent
 from logreg.factor import Factor
 from logreg.objective import Objective
-from logreg.penalty import Ridge
+from logreg.penalty import ElasticNet, Ridge
 from logreg.plan import WIDEST_MATRIX, curvature_rows, descend, price
 from logreg.rows import SelectableRows, VersionedRows
 from logreg.sampled import SampledCurvature
@@ -87,6 +88,7 @@ def fit_nearby(
     *,
     intercept: bool = True,
     seed: int = 0,
+    start: Array | None = None,
 ) -> Ends:
     """Minimise the penalised mean losses of K models, each over its version of the rows.
 
@@ -103,21 +105,25 @@ def fit_nearby(
     limits : Limits
     intercept : bool
     seed : int
+    start : ndarray of shape (d + 1, K), default=None
+        Where each model starts, if not there.
     """
+    start = near[:, neighbour] if start is None else start
     size = models_at_once(rows.n_columns)
     batches = [np.arange(len(neighbour))[start : start + size] for start in range(0, len(neighbour), size)]
     ends = []
     for models in batches:
         some, of_models = rows.of(models), penalty.of(models)
         if rows.n_columns + 1 > WIDEST_MATRIX:
-            solution = descend(some, of_models, near[:, neighbour[models]], "auto", limits, intercept, seed)
+            solution = descend(some, of_models, start[:, models], "auto", limits, intercept, seed)
         else:
-            solution = _together(some, of_models, near, neighbour[models], limits, intercept, seed)
+            descent, scale = shared_descent(some, of_models, near, neighbour[models], limits, intercept, seed)
+            solution = solve(some, of_models, start[:, models], descent, limits, intercept=intercept, scale=scale)
         ends.append(Ends.of(solution))
     return ends[0].join(ends[1:])
 
 
-def _together(
+def shared_descent(
     rows: VersionedRows,
     penalty: Ridge,
     near: Array,
@@ -125,15 +131,15 @@ def _together(
     limits: Limits,
     intercept: bool,
     seed: int,
-) -> Solution:
-    whole, n_models = rows.whole, len(neighbour)
+) -> tuple[Descent, Scale]:
+    """Return a descent that starts with the curvature of all rows at the neighbours, and its coordinates."""
+    whole, n_sampled = rows.whole, curvature_rows(rows.whole)
+    sample = whole.sample(n_sampled, seed)
     middle = near[:, [near.shape[1] // 2]]
-    n_sampled = curvature_rows(whole)
-    scale = Scale.from_sums(whole.sample(n_sampled, seed).sums(middle, "diagonal"), penalty.strength, intercept)
-    factors = shared_factors(whole.sample(n_sampled, seed), Objective(scale, penalty), near, neighbour)
-    shared = SampledCurvature(n_models, rows, n_sampled, seed, price(whole)).borrow(factors)
-    descent = Descent(shared, limits.tol, penalty.free)
-    return solve(rows, penalty, near[:, neighbour], descent, limits, intercept=intercept, scale=scale)
+    scale = Scale.from_sums(sample.sums(middle, "diagonal"), penalty.strength, intercept)
+    factors = shared_factors(sample, Objective(scale, penalty), near, neighbour)
+    shared = SampledCurvature(len(neighbour), rows, n_sampled, seed, price(whole)).borrow(factors)
+    return Descent(shared, limits.tol, penalty.free), scale
 
 
 def shared_factors(
@@ -146,3 +152,14 @@ def shared_factors(
         np.einsum("jj->j", H)[:] += objective.penalty_curvature[k]
         of_neighbour[f] = Factor(H)
     return [of_neighbour[f] for f in neighbour.tolist()]
+
+
+def fit_one_by_one(
+    rows: VersionedRows, strengths: Array, unit: ElasticNet, limits: Limits, *, intercept: bool, start: Array
+) -> Ends:
+    """Fit an elastic net to each version of the rows, one after the other, from a start or the null model."""
+    ends = []
+    for v, strength in enumerate(strengths.tolist()):
+        version = rows.version(v)
+        ends.append(Ends.of(elastic.fit(version, strength, unit, limits, intercept=intercept, start=start)[0]))
+    return ends[0].join(ends[1:])

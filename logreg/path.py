@@ -187,7 +187,7 @@ def logistic_path(
     if parameters.penalty_of(model)[1] == 0.0:
         raise ValueError(f"l1_ratio={l1_ratio!r} leaves no L1 part; a path needs one above 0, up to 1.")
     parameters.check_number("n_penalties", n_penalties, least=1, integer=True)
-    setup = Setup(model, X, y, sample_weight, offset)
+    setup = Setup.learn(model, X, y, sample_weight, offset)
     n_columns = setup.rows.n_columns
     with setup:
         path = ElasticPath(setup.rows, setup.elastic_net(l1_ratio), Limits(FREE * tol, model.max_iter), setup.intercept)

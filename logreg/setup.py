@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from logreg import elastic, parameters, predictors, validate
 from logreg.penalty import ElasticNet, Ridge
@@ -21,33 +22,45 @@ from logreg.threads import n_threads
 
 
 class Setup:
-    """The rows and the penalty of a fit: ``with Setup(...) as setup: ...`` holds threads for its passes.
+    """The rows and the penalty of a fit: ``with Setup.learn(...) as setup: ...`` holds threads for its passes.
 
     NaN and infinity in X, which passes find, leave it as the sentence that says where they are.
 
     Parameters
     ----------
     estimator : LogisticRegression
-        Whose parameters these are, and on which columns and classes are recorded.
-    X, y, sample_weight, offset
-        As in :meth:`LogisticRegression.fit`.
-    drop_first : bool
-        Whether each category column goes without a coefficient for its first level.
+        Whose parameters these are.
+    problem : Problem
+        The checked data.
     """
 
-    def __init__(
-        self, estimator: Any, X: Any, y: Any, sample_weight: Any, offset: Any, *, drop_first: bool = False
-    ) -> None:
-        problem = validate.training_data(estimator, X, y, sample_weight, offset, drop_first=drop_first)
-        estimator.classes_ = problem.classes
-        n_terms = problem.X.shape[1]
+    def __init__(self, estimator: Any, problem: validate.Problem) -> None:
         self.problem, self.names = problem, estimator._terms()
+        n_terms = problem.X.shape[1]
         self.factor = parameters.penalty_factors(estimator.penalty_factor, self.names, n_terms)
         self.bounds = parameters.coefficient_bounds(estimator.bounds, estimator.positive, self.names, n_terms)
         self.intercept, self.standardize = estimator.fit_intercept, estimator.standardize
         origin = "auto" if self.intercept else None  # without an intercept zero is where it is
         data = problem.X, problem.y, problem.weight, problem.offset
         self.rows = SelectableRows(*data, n_threads=n_threads(estimator.n_jobs), origin=origin)
+
+    @classmethod
+    def learn(
+        cls, estimator: Any, X: Any, y: Any, sample_weight: Any, offset: Any, *, drop_first: bool = False
+    ) -> Self:
+        """Check the data of a fit, and record their columns and classes on the estimator.
+
+        ``drop_first`` says whether each category column goes without a coefficient for its first level.
+        """
+        problem = validate.training_data(estimator, X, y, sample_weight, offset, drop_first=drop_first)
+        estimator.classes_ = problem.classes
+        return cls(estimator, problem)
+
+    @classmethod
+    def again(cls, estimator: Any, X: Any, y: Any, sample_weight: Any, offset: Any) -> Self:
+        """Check the data that a fitted estimator was fitted to."""
+        check_is_fitted(estimator)
+        return cls(estimator, validate.data_of_fit(estimator, X, y, sample_weight, offset))
 
     def __enter__(self) -> Self:
         """Hold the rows' threads."""

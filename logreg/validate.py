@@ -14,7 +14,7 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import column_or_1d
 
 from logreg.loss import Array
-from logreg.predictors import is_plain, learn_columns, refuse_complex
+from logreg.predictors import check_columns, is_plain, learn_columns, refuse_complex
 from logreg.products import is_sparse
 
 LARGEST = 1e300  # weights and offsets beyond it overflow in sums
@@ -42,12 +42,31 @@ def training_data(
 
     Values of X are not looked at: the first pass finds NaN and infinity, and predictors.explain_not_finite says where.
     """
+    check_labels(estimator, y)
+    return problem(estimator, learn_columns(estimator, X, drop_first), y, sample_weight, offset)
+
+
+def data_of_fit(estimator: Any, X: Any, y: Any, sample_weight: Any, offset: Any) -> Problem:
+    """Check what an estimator is said to have been fitted to, and that columns and classes are those of the fit."""
+    check_labels(estimator, y)
+    again = problem(estimator, check_columns(estimator, X), y, sample_weight, offset)
+    if not np.array_equal(again.classes, estimator.classes_):
+        found, known = (" and ".join(map(repr, two.tolist())) for two in (again.classes, estimator.classes_))
+        raise ValueError(f"y holds the classes {found}, but the model was fitted to {known}; pass the y of the fit.")
+    return again
+
+
+def check_labels(estimator: Any, y: Any) -> None:
+    """Raise unless labels are there, in an array."""
     if y is None:
         raise ValueError(f"{type(estimator).__name__} requires y to be passed, but the target y is None.")
     if is_sparse(y):
         raise ValueError("y is sparse; pass a dense array of labels (y.toarray().ravel()).")
     refuse_complex("y", y)
-    X = learn_columns(estimator, X, drop_first)
+
+
+def problem(estimator: Any, X: Any, y: Any, sample_weight: Any, offset: Any) -> Problem:
+    """Check labels, weights and offset against the rows of X."""
     n = X.shape[0]
     labels = y if is_plain(y, 1) else column_or_1d(y, warn=True)
     if len(labels) != n:

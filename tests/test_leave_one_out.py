@@ -322,7 +322,7 @@ def changed(values, row, value):
         (lambda X, y: (X[:, :2], y), "X has 2 features, but LogisticRegression is expecting 3"),
         (lambda X, y: (X[:-1], y), "^X and y have inconsistent numbers of samples: X has 199 rows, y has 200"),
         (lambda X, y: (changed(X, (5, 1), np.nan), y), "^Input X contains NaN, first in column 1, row 5"),
-        (lambda X, y: (X, None), "^Leave-one-out scores need the y of the fit"),
+        (lambda X, y: (X, None), "^LogisticRegression requires y to be passed"),
         (lambda X, y: (X, sparse.csr_array(y[None])), "^y is sparse"),
         (lambda X, y: (X, y + 1j), "^Complex data not supported: y holds complex128"),
         (lambda X, y: (X, 2 * y), "^y holds the classes 0 and 2, but the model was fitted to 0 and 1; pass the y of"),

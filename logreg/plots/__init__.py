@@ -5,8 +5,9 @@ display, whose ``ax_`` and ``figure_`` are then the matplotlib objects to adjust
 optional extra, imported when the first picture is drawn.
 """
 
+from logreg.plots.cv import CVDisplay
 from logreg.plots.fit import FitDisplay
 from logreg.plots.path import PathDisplay
 from logreg.plots.sigmoid import SigmoidDisplay
 
-__all__ = ["FitDisplay", "PathDisplay", "SigmoidDisplay"]
+__all__ = ["CVDisplay", "FitDisplay", "PathDisplay", "SigmoidDisplay"]

@@ -47,6 +47,12 @@ class Versions:
     ) -> None:
         self.of_model, self.counts, self.outcomes = of_model, counts, outcomes
 
+    def smallest_count(self) -> float:
+        """Return the smallest positive count: 1 but for fractions."""
+        if self.counts is None or self.counts.dtype.kind != "f":
+            return 1.0
+        return float(self.counts.min(where=self.counts > 0, initial=np.inf))
+
     def models(self, chosen: np.ndarray) -> Versions:
         """Return the versions of some models, chosen by a mask or by their numbers."""
         return Versions(self.of_model[chosen], counts=self.counts, outcomes=self.outcomes)
@@ -72,9 +78,10 @@ class VersionedRows(Rows):
         self.n_rows, self.n_columns, self.n_values = whole.n_rows, whole.n_columns, whole.n_values
         self.flops_a_value, self.reading_a_value = whole.flops_a_value, whole.reading_a_value
         self.is_sample, self.executor = whole.is_sample, whole.executor
-        totals = np.array([_totals(self.version(v)) for v in range(self.n_versions)])
-        self.total_weight, self.positive_fraction, smallest_weight = totals[versions.of_model].T
-        self.smallest_weight = float(smallest_weight.min())
+        total, positive = self._totals()
+        self.total_weight = total[versions.of_model]
+        self.positive_fraction = (positive / total)[versions.of_model]
+        self.smallest_weight = whole.smallest_weight * versions.smallest_count()
         # Whether each row counts once or not at all, so that the logs of many losses can be taken at once.
         self.once = whole.weight is None and (versions.counts is None or versions.counts.dtype == np.bool_)
         self.compiled = whole.compiled or self.n_rows * len(versions.of_model) >= COMPILED_FROM
@@ -99,6 +106,17 @@ class VersionedRows(Rows):
         """The number of versions."""
         several = self.versions.counts if self.versions.counts is not None else self.versions.outcomes
         return 1 if several is None else len(several)
+
+    def _totals(self) -> tuple[Array, Array]:
+        """Return the weights of all rows and of those with outcome 1 in each version."""
+        counts, outcomes, y = self.versions.counts, self.versions.outcomes, self.whole.y
+        weight = np.ones(self.n_rows) if self.whole.weight is None else self.whole.weight
+        total, positive = np.empty((2, self.n_versions))
+        for v in range(self.n_versions):
+            of_version = weight if counts is None else counts[v] * weight
+            total[v] = of_version.sum()
+            positive[v] = np.einsum("i,i->", of_version, y if outcomes is None else outcomes[v])
+        return total, positive
 
     def version(self, v: int) -> SelectableRows:
         """Return the rows in one version, with weights of their own."""
@@ -191,10 +209,6 @@ class VersionedRows(Rows):
         for start in range(0, n, size):
             stop = min(start + size, n)
             yield block.rows(start, stop), versions.rows(slice(start, stop))
-
-
-def _totals(rows: SelectableRows) -> tuple[float, float, float]:
-    return rows.total_weight, rows.positive_fraction, rows.smallest_weight
 
 
 def compiled_residuals(scores: Array, block: Block, versions: Versions, once: bool, sums: tuple[Array, Array]) -> None:
