@@ -7,8 +7,9 @@ from logreg import datasets, sigmoid
 from logreg.cv import LogisticRegressionCV
 from logreg.estimator import LogisticRegression
 from logreg.loss import log_loss
+from logreg.many import fit_many
 from logreg.path import Path, logistic_path
-from logreg.plots import FitDisplay, SigmoidDisplay
+from logreg.plots import CVDisplay, FitDisplay, PathDisplay, SigmoidDisplay
 from logreg.report import CollinearityWarning
 from logreg.sigmoid import arctan, log_sigmoid, logistic, logit, softplus, tanh
 from logreg.warm import warm_up
@@ -16,14 +17,17 @@ from logreg.warm import warm_up
 __version__ = "0.1.0"
 
 __all__ = [
+    "CVDisplay",
     "CollinearityWarning",
     "FitDisplay",
     "LogisticRegression",
     "LogisticRegressionCV",
     "Path",
+    "PathDisplay",
     "SigmoidDisplay",
     "arctan",
     "datasets",
+    "fit_many",
     "log_loss",
     "log_sigmoid",
     "logistic",

@@ -160,7 +160,7 @@ def bootstrap(
     >>> X, y = load_orings()
     >>> clf = LogisticRegression().fit(X, y)
     >>> clf.bootstrap(X, y, n=500, random_state=0).summary(level=0.9)["term"].tolist()
-    ['intercept', 'temperature']
+    ['intercept', 'Temperature']
     """
     parameters.check_number("n", n, least=1, integer=True)
     if method not in METHODS:

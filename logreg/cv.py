@@ -101,7 +101,7 @@ max_iter, multi_class, verbose, categories, unknown, missing, n_jobs, dual, inte
     >>> X, y = load_breast_cancer()
     >>> clf = LogisticRegressionCV(cv=5, standardize=True).fit(X, y)
     >>> clf.scores_.shape, round(clf.score(X, y), 2)
-    ((5, 1, 10), -0.08)
+    ((5, 1, 10), -0.06)
     """
 
     C_: Any

@@ -155,7 +155,7 @@ def shared_factors(
 
 
 def fit_one_by_one(
-    rows: VersionedRows, strengths: Array, unit: ElasticNet, limits: Limits, *, intercept: bool, start: Array
+    rows: VersionedRows, strengths: Array, unit: ElasticNet, limits: Limits, *, intercept: bool, start: Array | None
 ) -> Ends:
     """Fit an elastic net to each version of the rows, one after the other, from a start or the null model."""
     ends = []

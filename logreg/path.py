@@ -16,8 +16,10 @@ from sklearn.exceptions import ConvergenceWarning
 from logreg import parameters
 from logreg.elastic import FREE
 from logreg.estimator import LogisticRegression
+from logreg.grid import strengths_that_matter
 from logreg.loss import Array
 from logreg.report import warn_of
+from logreg.ridges import fit_ridges
 from logreg.setup import Setup
 from logreg.stop import Limits
 from logreg.strengths import ElasticPath, Optimum
@@ -38,14 +40,15 @@ class Path:
     coefs : csr_array of shape (m, n_terms)
         Exactly 0 where a column is left out.
     intercepts : ndarray of shape (m,)
-    df : ndarray of int, shape (m,)
-        Coefficients that are not 0.
+    df : ndarray of shape (m,)
+        Degrees of freedom: coefficients that are not 0; of ridges the trace of ``H (H + penalty)^-1``.
     deviance_ratio : ndarray of shape (m,)
         1 - deviance / deviance of the intercept alone.
     kkt : ndarray of shape (m,)
-        Certificates: the largest violation of an optimality condition, over the penalty that zeroes the model.
+        Certificates: the largest violation of an optimality condition, over the penalty that zeroes the model; NaN for
+        ridges, which none does.
     computed : ndarray of bool, shape (m,)
-        Where it is False the path ended before; intercept, deviance ratio and kkt are NaN.
+        Where it is False the path ended before; intercept and deviance ratio are NaN.
     n_passes : int
         Times that all rows were read.
     feature_names : ndarray of shape (n_terms,)
@@ -132,28 +135,30 @@ def logistic_path(
     full: bool = False,
     **options: Any,
 ) -> Path:
-    """Fit an elastic net for every penalty of a descending grid.
+    """Fit an elastic net, or a ridge, for every penalty of a descending grid.
 
-    Minimises what :class:`LogisticRegression` does, at the least for the price of one fit: each starts where the last
-    one ended.
+    Minimises what :class:`LogisticRegression` does, for the price of a few fits: with an L1 part each starts where the
+    last one ended; ridges travel together, a pass over X serving all.
 
     Parameters
     ----------
     X, y
         As in :meth:`LogisticRegression.fit`.
     l1_ratio : float, default=1.0
-        Share of the L1 norm in the penalty, above 0; 1 is the lasso.
+        Share of the L1 norm in the penalty, from 0, ridges, to 1, the lasso.
     Cs : array-like, default=None
         Inverse strengths, as scikit-learn's C, in any order. None means a grid from the penalty that zeroes all
-        penalised coefficients.
+        penalised coefficients; of ridges from one that leaves next to nothing of them to one too weak to matter.
     n_penalties : int, default=100
         Penalties of that grid, evenly spaced in the logarithm,
     ratio : float, default=None
-        and the last one over the first; None means 1e-4, or 1e-2 where there are more columns than rows.
+        and the last one over the first; None means 1e-4, or 1e-2 where there are more columns than rows, and for
+        ridges what the data say.
     sample_weight, offset : array-like of shape (n,), default=None
         As in :meth:`LogisticRegression.fit`.
     tol : float, default=1e-6
-        Largest violation of an optimality condition, over the penalty that zeroes the model.
+        Largest violation of an optimality condition, over the penalty that zeroes the model; for ridges the distance
+        to the optimum, in standard errors.
     full : bool, default=False
         Whether to go on where the deviance ratio has reached 0.999: the outcomes are then all but separated.
     **options
@@ -184,11 +189,13 @@ def logistic_path(
     """
     model = LogisticRegression(l1_ratio=l1_ratio, tol=tol, **options)
     parameters.check_parameters(model)
-    if parameters.penalty_of(model)[1] == 0.0:
-        raise ValueError(f"l1_ratio={l1_ratio!r} leaves no L1 part; a path needs one above 0, up to 1.")
+    if parameters.penalty_of(model)[1] == 0.0 and (model.positive or model.bounds is not None):
+        raise ValueError(f"l1_ratio={l1_ratio!r} leaves no L1 part; a path with bounds needs one above 0, up to 1.")
     parameters.check_number("n_penalties", n_penalties, least=1, integer=True)
     setup = Setup.learn(model, X, y, sample_weight, offset)
     n_columns = setup.rows.n_columns
+    if setup.is_ridge(l1_ratio):
+        return ridge_path(model, setup, Cs, n_penalties, ratio)
     with setup:
         path = ElasticPath(setup.rows, setup.elastic_net(l1_ratio), Limits(FREE * tol, model.max_iter), setup.intercept)
         if Cs is None and path.largest == 0.0:
@@ -228,6 +235,39 @@ def logistic_path(
         kkt=kkt,
         computed=~np.isnan(kkt),
         n_passes=path.n_passes,
+        model=model,
+    )
+
+
+def ridge_path(model: LogisticRegression, setup: Setup, Cs: Any, n_penalties: int, ratio: float | None) -> Path:
+    """Return the path of ridges, all fitted together."""
+    with setup:
+        if Cs is None:
+            weakest, strongest = strengths_that_matter(setup, 0.0)
+            share = weakest / strongest if ratio is None else parameters.path_ratio(ratio, 0, 0)
+            penalties = strongest * np.geomspace(1.0, share, n_penalties)
+        else:
+            penalties = setup.strengths(1.0 / parameters.inverse_strengths(Cs))
+        found = fit_ridges(setup, penalties, Limits(model.tol, model.max_iter), 0)
+    late = np.array([not status.is_optimum for status in found.ends.status])
+    if late.any():
+        warnings.warn(
+            f"{late.sum()} of {len(late)} penalties did not reach the tolerance, the first of them "
+            f"{penalties[late][0]:.3g}; raise max_iter or tol.",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+    W = setup.rows.in_user_units(found.ends.coefficients)
+    return Path(
+        penalties=penalties,
+        Cs=1.0 / (penalties * setup.problem.total_weight),
+        coefs=sparse.csr_array(W[:-1].T),
+        intercepts=W[-1],
+        df=found.df,
+        deviance_ratio=found.deviance_ratio,
+        kkt=np.full(len(penalties), np.nan),
+        computed=np.ones(len(penalties), dtype=bool),
+        n_passes=found.ends.n_passes,
         model=model,
     )
 

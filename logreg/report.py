@@ -16,7 +16,7 @@ from logreg.rank import Redundancy
 from logreg.solve import Solution
 from logreg.stop import Pass, Status
 
-STACK = 4  # frames between the warning and the line of the user that calls fit
+STACK = 4  # frames between a warning of a fit and the line of the user that calls it
 
 
 class CollinearityWarning(UserWarning):
@@ -120,13 +120,7 @@ def attributes_of(W: Array, solution: Solution) -> dict[str, Any]:
 def warn_of(solution: Solution, redundancy: Redundancy | None, names: np.ndarray | None) -> None:
     """Warn if the solution of one model is no optimum, or one of many."""
     if redundancy is not None and redundancy.columns.any():
-        warnings.warn(
-            f"Columns {column_names(np.flatnonzero(redundancy.columns), names)} are constant or repeat combinations "
-            "of other columns, so without a penalty their coefficients are not determined, and the solution of minimum "
-            "norm in standardised units is returned; drop them or use a penalty.",
-            CollinearityWarning,
-            stacklevel=STACK,
-        )
+        warn_of_repeats(redundancy, names)
     status = solution.status[0]
     if status in (Status.SEPARATED, Status.OUT_OF_PASSES):
         unfinished = solution.unfinished[:, 0]
@@ -138,3 +132,14 @@ def warn_of(solution: Solution, redundancy: Redundancy | None, names: np.ndarray
             n_passes=len(solution.history),
         )
         warnings.warn(sentence, ConvergenceWarning, stacklevel=STACK)
+
+
+def warn_of_repeats(redundancy: Redundancy, names: np.ndarray | None) -> None:
+    """Warn that some columns repeat others."""
+    warnings.warn(
+        f"Columns {column_names(np.flatnonzero(redundancy.columns), names)} are constant or repeat combinations of "
+        "other columns, so without a penalty their coefficients are not determined, and the solution of minimum norm "
+        "in standardised units is returned; drop them or use a penalty.",
+        CollinearityWarning,
+        stacklevel=STACK + 1,
+    )

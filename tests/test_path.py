@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
+from scipy.special import expit
 from sklearn.exceptions import ConvergenceWarning
 
-from logreg import LogisticRegression, datasets, logistic_path, strengths
+from logreg import LogisticRegression, datasets, log_loss, logistic_path, strengths
 
 STORAGES = [np.ascontiguousarray, np.asfortranarray, sparse.csr_array, sparse.csc_array, pd.DataFrame]
 
@@ -133,7 +134,7 @@ def test_too_few_passes_are_told(rows):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"l1_ratio": 0.0}, "^l1_ratio=0.0 leaves no L1 part"),
+        ({"l1_ratio": 0.0, "positive": True}, "^l1_ratio=0.0 leaves no L1 part; a path with bounds"),
         ({"l1_ratio": 2.0}, "^l1_ratio=2.0 must be at most 1"),
         ({"Cs": [1.0, -1.0]}, "must be a list of positive finite numbers"),
         ({"Cs": []}, "must be a list of positive finite numbers"),
@@ -175,3 +176,35 @@ def test_two_rows_have_a_path(standardize):
     path = logistic_path(X, [0, 1], standardize=standardize)
     assert path.kkt.max() <= 1e-6
     assert LogisticRegression(l1_ratio=1.0).fit(X, [0, 1]).converged_
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"standardize": True}, {"fit_intercept": False}, {"penalty_factor": [0.0] * 2 + [1.0] * 28}]
+)
+def test_ridges_of_a_path_are_the_fits_of_one_penalty(rows, options):
+    X, y, *_ = rows
+    path = logistic_path(X, y, l1_ratio=0.0, n_penalties=6, **options)
+    assert (np.diff(path.penalties) < 0).all()
+    assert path.computed.all()
+    for i in range(6):
+        alone = LogisticRegression(C=path.Cs[i], tol=1e-8, **options).fit(X, y)
+        np.testing.assert_allclose(path.estimator(i).coef_, alone.coef_, rtol=1e-5, atol=1e-8)
+        null = LogisticRegression(C=1e-12, fit_intercept=options.get("fit_intercept", True)).fit(X, y)
+        if "penalty_factor" not in options:
+            ratio = 1.0 - log_loss(y == "yes", alone.decision_function(X)) / log_loss(
+                y == "yes", null.decision_function(X)
+            )
+            assert path.deviance_ratio[i] == pytest.approx(ratio, abs=1e-6)
+
+
+def test_ridges_go_from_none_of_the_degrees_of_freedom_to_nearly_all():
+    random = np.random.default_rng(3)
+    X = random.normal(size=(2_000, 5))
+    y = (random.random(2_000) < expit(X @ [1.0, -1.0, 0.5, 0.0, 0.0])).astype(int)
+    path = logistic_path(X, y, l1_ratio=0.0, n_penalties=10)
+    assert path.df[0] < 0.1
+    assert path.df[-1] > 4.9
+    assert (np.diff(path.df) > 0).all()
+    assert (np.diff(path.deviance_ratio) > 0).all()
+    leverage = path.estimator(4).loo_scores(X, y).leverage
+    assert leverage.sum() - 1.0 == pytest.approx(path.df[4], rel=1e-6)

@@ -212,7 +212,8 @@ class PathDisplay(Display):
     def _count(self, ax: "Axes", x: Any) -> None:
         """Write the number of coefficients in use above some places of the horizontal axis."""
         above = ax.secondary_xaxis("top")
-        shown = np.unique(np.linspace(0, len(x) - 1, 6).round().astype(int))
+        along = np.log(x) if ax.get_xscale() == "log" else x
+        shown = np.unique(np.abs(along[:, None] - np.linspace(along[0], along[-1], 6)).argmin(axis=0))
         above.set_xticks(x[shown], [str(count) for count in self.df[shown]])
         above.minorticks_off()
         above.set_xlabel("coefficients in use")
