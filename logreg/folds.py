@@ -18,6 +18,8 @@ from logreg.stop import Limits, Status
 from logreg.strengths import ElasticPath
 from logreg.sums import Array
 
+NEARBY = 0.01  # standard errors from the optimum that are near enough for folds to start from
+
 
 @dataclass(frozen=True)
 class Folds:
@@ -130,7 +132,8 @@ def _ridges(
     setup: Setup, rows: VersionedRows, inverse_Cs: Array, strengths: Array, limits: Limits, seed: int
 ) -> GridOfFits:
     ridges = setup.ridge(setup.strengths(inverse_Cs))
-    solution, _ = fit_rows(setup.rows, ridges, "auto", limits, intercept=setup.intercept, seed=seed)
+    to_start_from = replace(limits, tol=max(limits.tol, NEARBY))
+    solution, _ = fit_rows(setup.rows, ridges, "auto", to_start_from, intercept=setup.intercept, seed=seed)
     whole = Ends.of(solution)
     n_folds, n_Cs = strengths.shape
     spread: Array | float = 1.0

@@ -108,17 +108,20 @@ def fit_nearby(
     start : ndarray of shape (d + 1, K), default=None
         Where each model starts, if not there.
     """
-    start = near[:, neighbour] if start is None else start
+    begin = near[:, neighbour] if start is None else start
     size = models_at_once(rows.n_columns)
     batches = [np.arange(len(neighbour))[start : start + size] for start in range(0, len(neighbour), size)]
     ends = []
     for models in batches:
         some, of_models = rows.of(models), penalty.of(models)
         if rows.n_columns + 1 > WIDEST_MATRIX:
-            solution = descend(some, of_models, start[:, models], "auto", limits, intercept, seed)
+            solution = descend(some, of_models, begin[:, models], "auto", limits, intercept, seed)
         else:
             descent, scale = shared_descent(some, of_models, near, neighbour[models], limits, intercept, seed)
-            solution = solve(some, of_models, start[:, models], descent, limits, intercept=intercept, scale=scale)
+            sums = some.sums_near(near, neighbour[models]) if start is None else None
+            solution = solve(
+                some, of_models, begin[:, models], descent, limits, intercept=intercept, scale=scale, sums=sums
+            )
         ends.append(Ends.of(solution))
     return ends[0].join(ends[1:])
 

@@ -13,7 +13,7 @@ from logreg.rows import Rows
 from logreg.scale import Scale
 from logreg.search import judge
 from logreg.stop import Limits, Pass, Progress, Status
-from logreg.sums import Array
+from logreg.sums import Array, Sums
 
 
 class NonFiniteSumsError(ValueError):
@@ -62,13 +62,15 @@ def solve(
     *,
     intercept: bool = True,
     scale: Scale | None = None,
+    sums: Sums | None = None,
 ) -> Solution:
     """Minimise the penalised mean loss of K models at once, from coefficients ``start`` of shape (d + 1, K).
 
-    The coordinates are those of the curvature at the start, unless given. Each turn is one pass over all rows, at a
-    trial step; a rejected trial is just another turn.
+    The coordinates are those of the curvature at the start, unless given, and so are the sums there. Each turn is one
+    pass over all rows, at a trial step; a rejected trial is just another turn.
     """
-    sums = rows.sums(start, "diagonal" if scale is None and descent.wants == "none" else descent.wants)
+    if sums is None:
+        sums = rows.sums(start, "diagonal" if scale is None and descent.wants == "none" else descent.wants)
     if not sums.all_finite():
         raise NonFiniteSumsError
     if scale is None:

@@ -27,6 +27,7 @@ from logreg.threads import one_blas_thread
 
 SCORES_AT_ONCE = 65_536  # of all models, so that they stay in cache between the products
 VALUES_AT_ONCE = 262_144  # numbers of rows that are converted to floats, or picked, at a time
+PAIRED_COLUMNS = 40  # dense columns up to which curvatures of all models are one product with their pairs
 COMPILED_FROM = 2_000_000  # scores a pass; below, loading compiled code costs more than it saves
 
 
@@ -147,16 +148,46 @@ class VersionedRows(Rows):
         return self.whole.in_user_units(W)
 
     def sums(self, W: Array, kind: CurvatureKind = "none") -> Sums:
-        """Make one pass for all versions; with a curvature one for each version."""
-        if kind != "none":
+        """Make one pass for all versions; for a curvature one for each version, unless dense columns are few."""
+        few = kind == "full" and self.whole.is_dense and self.n_columns <= PAIRED_COLUMNS
+        if kind != "none" and not few:
             found = Sums.zeros(self.n_columns, W.shape[1], kind)
             for models, rows in self._by_version():
                 found.put(models, rows.sums(W[:, models], kind))
             return found
-        parts = [(block, W) for block in self._blocks()]
-        found = reduce(add, self.map(lambda part: self._block_sums(*part), parts))
+        found = reduce(add, self.map(lambda block: self._block_sums(block, W, few), self._blocks()))
         found.weight[:] = self.total_weight
         return found
+
+    def sums_near(self, W: Array, neighbour: np.ndarray) -> Sums | None:
+        """Return the sums of models that are where a few are, W (d + 1, F): of all rows, less those that do not count.
+
+        For the price of one or two passes for F models; None where rows count otherwise than once or not at all.
+        """
+        counts = self.versions.counts
+        if counts is None or counts.dtype != np.bool_:
+            return None
+        whole, weight = self.whole, self.whole.weight
+        counted = np.ones(self.n_rows, dtype=bool) if weight is None else weight > 0
+        left_out = [np.flatnonzero(counted & ~count) for count in counts]
+        parts = [self._sums_at(index, W) for index in left_out]
+        apart = np.array_equal(np.sort(np.concatenate(left_out)), np.flatnonzero(counted))
+        total = reduce(add, parts) if apart else whole.sums(W)
+        held = [parts[v] for v in self.versions.of_model.tolist()]
+        return Sums(
+            self.total_weight,
+            np.array([total.loss[f] - of.loss[f] for f, of in zip(neighbour.tolist(), held, strict=True)]),
+            np.stack(
+                [total.gradient[:, f] - of.gradient[:, f] for f, of in zip(neighbour.tolist(), held, strict=True)],
+                axis=1,
+            ),
+        )
+
+    def _sums_at(self, index: np.ndarray, W: Array) -> Sums:
+        if not index.size:
+            return Sums.zeros(self.n_columns, W.shape[1], "none")
+        weight = self.whole.weight
+        return self.whole.at(index, None if weight is None else weight[index]).sums(W)
 
     def curvature(self, W: Array, scale: Scale, columns: np.ndarray | None = None) -> np.ndarray:
         """Return the mean curvature of each model over its version, in coordinates."""
@@ -178,24 +209,39 @@ class VersionedRows(Rows):
             yield block, self.versions.rows(slice(start, stop))
             start = stop
 
-    def _block_sums(self, block: tuple[Block, Versions], W: Array) -> Sums:
-        """Return the sums over a block of rows, piece by piece. ``4 n d K`` flops and an exponential a score."""
+    def _block_sums(self, block: tuple[Block, Versions], W: Array, full: bool) -> Sums:
+        """Return the sums over a block of rows, piece by piece.
+
+        ``4 n d K`` flops and an exponential a score; a full curvature of dense rows takes ``n d**2 K`` more.
+        """
         rows, versions = block
-        coefficients, intercepts = np.ascontiguousarray(W[:-1].T), W[-1]
-        found = Sums.zeros(self.n_columns, W.shape[1], "none")
+        n_models = W.shape[1]
+        coefficients, intercepts = np.ascontiguousarray(W[:-1].T), np.ascontiguousarray(W[-1])
+        found = Sums.zeros(self.n_columns, n_models, "full" if full else "none")
+        by_pair = np.zeros((n_models, (self.n_columns + 1) * (self.n_columns + 2) // 2 if full else 0))
         residuals = compiled_residuals if self.compiled else plain_residuals
-        for piece, some in self._pieces(rows, versions, W.shape[1]):
+        memory, curvatures = np.empty(0), np.empty((0, 0))  # memory is kept: fresh pages cost as much as work on them
+        for piece, some in self._pieces(rows, versions, max(n_models, by_pair.shape[1])):
             X = piece.values()
             if is_sparse(X):
                 scores = np.ascontiguousarray((X @ W[:-1]).T)
             else:
                 X = np.asarray(X, dtype=np.float64)
-                scores = coefficients @ X.T
-            scores += intercepts[:, None]
+                memory = memory if memory.size else np.empty(n_models * len(X))
+                scores = memory[: n_models * len(X)].reshape(n_models, len(X))
+                np.matmul(coefficients, X.T, out=scores)
             if piece.offset is not None:
                 scores += piece.offset
-            residuals(scores, piece, some, self.once, (found.loss, found.gradient[-1]))
+            if full:
+                curvatures = np.empty_like(scores)
+            sums = found.loss, found.gradient[-1], curvatures
+            residuals(scores, intercepts, (piece, some), self.once, sums)
             found.gradient[:-1] += X.T @ scores.T if is_sparse(X) else (scores @ X).T
+            if full:
+                by_pair += curvatures @ pairs_of(X)
+        if found.curvature is not None:
+            below, above = np.tril_indices(self.n_columns + 1)
+            found.curvature[:, below, above] = found.curvature[:, above, below] = by_pair
         return found
 
     def _pieces(self, block: Block, versions: Versions, n_models: int) -> Iterator[tuple[Block, Versions]]:
@@ -211,26 +257,43 @@ class VersionedRows(Rows):
             yield block.rows(start, stop), versions.rows(slice(start, stop))
 
 
-def compiled_residuals(scores: Array, block: Block, versions: Versions, once: bool, sums: tuple[Array, Array]) -> None:
-    """Turn the scores of a block, (K, m), into residuals in place; add to losses and sums of residuals, (K,) each."""
+def pairs_of(X: Array) -> Array:
+    """Return the products of all pairs of columns and the intercept's 1, shape (m, (d + 1)(d + 2) / 2)."""
+    with_one = np.column_stack([X, np.ones(len(X))])
+    below, above = np.tril_indices(with_one.shape[1])
+    products: Array = with_one[:, below] * with_one[:, above]
+    return products
+
+
+def compiled_residuals(
+    scores: Array, intercepts: Array, rows: tuple[Block, Versions], once: bool, sums: tuple[Array, Array, Array]
+) -> None:
+    """Turn the scores of a block but for intercepts, (K, m), into residuals in place.
+
+    Add to ``sums = (losses, sums of residuals, curvatures)``, where the last are written, (K, m), unless empty.
+    """
     from logreg.kernels import residuals_of_models
     from logreg.sweep import fixed
 
+    block, versions = rows
     y = block.y[None, :] if versions.outcomes is None else versions.outcomes
     counts = np.empty((0, 0), dtype=np.bool_) if versions.counts is None else versions.counts
     given = fixed(y), fixed(block.weight), fixed(counts), fixed(versions.of_model)
-    residuals_of_models(scores, given, once, sums)
+    residuals_of_models(scores, fixed(intercepts), given, once, sums[:2], sums[2])
 
 
-def plain_residuals(scores: Array, block: Block, versions: Versions, once: bool, sums: tuple[Array, Array]) -> None:
+def plain_residuals(
+    scores: Array, intercepts: Array, rows: tuple[Block, Versions], once: bool, sums: tuple[Array, Array, Array]
+) -> None:
     """Do the same with NumPy, for small data."""
+    block, versions = rows
     y = block.y if versions.outcomes is None else versions.outcomes[versions.of_model].T
-    loss, residual, _ = terms(scores.T, y)
-    if versions.counts is not None:
-        counts = versions.counts[versions.of_model].T
-        loss, residual = loss * counts, residual * counts
+    weight = np.ones(1) if versions.counts is None else versions.counts[versions.of_model].T
     if block.weight is not None:
-        loss, residual = loss * block.weight[:, None], residual * block.weight[:, None]
+        weight = weight * block.weight[:, None]
+    loss, residual, curvature = (term * weight for term in terms((scores + intercepts[:, None]).T, y))
     sums[0][:] += loss.sum(axis=0)
     sums[1][:] += residual.sum(axis=0)
+    if sums[2].size:
+        sums[2][:] = curvature.T
     scores[:] = residual.T
