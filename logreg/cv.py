@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 import warnings
 from dataclasses import replace
@@ -15,14 +14,15 @@ from sklearn.callback import with_callbacks
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import check_cv
-from sklearn.utils import Bunch, _safe_indexing
+from sklearn.utils import Bunch
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.validation import check_is_fitted
 
 from logreg import parameters, validate
 from logreg.estimator import LogisticRegression
-from logreg.folds import Folds, GridOfFits, balancing, fit_grid
+from logreg.folds import Folds, GridOfFits, balancing, fit_grid, paths_of
 from logreg.grid import inverse_strengths
-from logreg.held_out import METRICS, held_out_scores
+from logreg.held_out import METRICS, check_scores, scores_of_metric, scores_of_scorer
 from logreg.loss import Array
 from logreg.report import PassReporter, attributes_of, has_callbacks, predictor_of
 from logreg.rows import VersionedRows, Versions
@@ -80,6 +80,8 @@ max_iter, multi_class, verbose, categories, unknown, missing, n_jobs, dual, inte
         Steps taken.
     n_passes_ : int
         Times that all rows were read, for all fits.
+    best_estimator_ : LogisticRegression
+        The final fit as an estimator of one penalty.
     coef_, intercept_, classes_, ...
         All other attributes of :class:`LogisticRegression`, of the final fit.
 
@@ -209,9 +211,10 @@ max_iter, multi_class, verbose, categories, unknown, missing, n_jobs, dual, inte
             fits = self._fits(setup, folds, Cs, l1_ratios, weight, limits)
             seconds = time.perf_counter() - began
             if self._is_own_metric():
-                scores = own_scores(setup, folds, fits, weight, self.scoring)
+                scores = scores_of_metric(setup, folds, fits, weight, self.scoring)
             else:
-                scores = self._scorer_scores(model, setup, folds, fits, (X, y), routed.scorer.score)
+                scorer = get_scorer(self.scoring)
+                scores = scores_of_scorer(scorer, model, folds, paths_of(setup, fits), (X, y), routed.scorer.score)
             check_scores(scores, Cs, l1_ratios)
             timed = seconds, time.perf_counter() - began - seconds
             ratio, best = choose(scores, Cs, self.select)
@@ -262,6 +265,19 @@ max_iter, multi_class, verbose, categories, unknown, missing, n_jobs, dual, inte
         given = {} if sample_weight is None else {"sample_weight": sample_weight}
         return float(get_scorer(self.scoring)(self, X, y, **given))
 
+    @property
+    def best_estimator_(self) -> LogisticRegression:
+        """The final fit as an estimator of one penalty."""
+        check_is_fitted(self)
+        chosen = self._model()
+        learnt = {name: value for name, value in vars(self).items() if name.endswith("_") or name == "_encoding"}
+        chosen.__dict__ |= learnt
+        chosen.set_params(C=float(np.ravel(self.C_)[0]), l1_ratio=float(np.ravel(self.l1_ratio_)[0]))
+        return chosen
+
+    def _with_penalty(self) -> LogisticRegression:
+        return self.best_estimator_
+
     def get_metadata_routing(self) -> MetadataRouter:
         """Return what splitter and scorer ask for."""
         to_split, to_score = MethodMapping().add(caller="fit", callee="split"), MethodMapping()
@@ -303,58 +319,6 @@ max_iter, multi_class, verbose, categories, unknown, missing, n_jobs, dual, inte
         seed = self._seed()
         with VersionedRows(setup.rows, versions) as rows:
             return [fit_grid(setup, rows, 1.0 / Cs, ratio, limits, seed) for ratio in l1_ratios.tolist()]
-
-    def _scorer_scores(
-        self,
-        model: LogisticRegression,
-        setup: Setup,
-        folds: Folds,
-        fits: list[GridOfFits],
-        data: tuple[Any, Any],
-        params: dict[str, Any],
-    ) -> Array:
-        """Return the scores, (F, R, C), of a scorer that is given fitted estimators."""
-        scorer, paths = get_scorer(self.scoring), paths_of(setup, fits)
-        scores = np.empty(paths.shape[:3])
-        for f, test in enumerate(folds.test):
-            X, y = (_safe_indexing(part, test) for part in data)
-            given = {name: _safe_indexing(value, test) for name, value in params.items()}
-            for place in np.ndindex(scores.shape[1:]):
-                fitted = copy.copy(model)
-                fitted.__dict__ |= predictor_of(paths[(f, *place)][:, None])
-                scores[(f, *place)] = scorer(fitted, X, y, **given)
-        return scores
-
-
-def paths_of(setup: Setup, fits: list[GridOfFits]) -> Array:
-    """Return the coefficients of all folds in the user's units, shape (F, R, C, d + 1)."""
-    stacked = np.stack([fit.folds for fit in fits], axis=1)
-    W = setup.rows.in_user_units(stacked.reshape(-1, stacked.shape[-1]).T)
-    return W.T.reshape(stacked.shape)
-
-
-def own_scores(setup: Setup, folds: Folds, fits: list[GridOfFits], weight: Array | None, scoring: str | None) -> Array:
-    """Return the scores of the rows that each fold holds out, shape (F, R, C)."""
-    W = np.stack([fit.folds for fit in fits], axis=1)
-    rows = setup.rows
-
-    def of_fold(f: int) -> Array:
-        test = folds.test[f]
-        held = rows.at(test, None if weight is None else weight[test])
-        return held_out_scores(held, W[f].reshape(-1, W.shape[-1]).T, scoring).reshape(W.shape[1:3])
-
-    return np.stack([of_fold(f) for f in range(len(folds))])
-
-
-def check_scores(scores: Array, Cs: Array, l1_ratios: Array) -> None:
-    """Raise if some score is not a number."""
-    wrong = np.argwhere(~np.isfinite(scores))
-    if len(wrong):
-        f, ratio, c = wrong[0].tolist()
-        raise ValueError(
-            f"The scorer returns {scores[f, ratio, c]} for fold {f} at C={Cs[c]:.4g}, l1_ratio={l1_ratios[ratio]:g}; "
-            "pass a scoring that is finite for every fold, or a cv with larger folds."
-        )
 
 
 def warn_of_fits(fits: list[GridOfFits], max_iter: int) -> None:

@@ -318,7 +318,7 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """
         from logreg.leave_one_out import leave_one_out
 
-        return leave_one_out(self, X, y, sample_weight, offset)
+        return leave_one_out(self._with_penalty(), X, y, sample_weight, offset)
 
     def bootstrap(
         self,
@@ -338,7 +338,7 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         from logreg.bootstrap import bootstrap
 
         options = {"n": n, "method": method, "random_state": random_state}
-        return bootstrap(self, X, y, sample_weight, offset=offset, **options)
+        return bootstrap(self._with_penalty(), X, y, sample_weight, offset=offset, **options)
 
     @property
     def feature_names_out_(self) -> np.ndarray:
@@ -385,6 +385,10 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         if not predict_rows(X, np.append(self._coefficients(), self.intercept_), known, formula, out):
             raise predictors.explain_not_finite(X, self._terms())
         return out
+
+    def _with_penalty(self) -> LogisticRegression:
+        """Return the fitted estimator of one penalty: this one, unless overridden."""
+        return self
 
     def _coefficients(self) -> Array:
         """Return the coefficients, shape (n_terms,), also after ``sparsify``."""

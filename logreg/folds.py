@@ -128,6 +128,13 @@ def fit_grid(
     )
 
 
+def paths_of(setup: Setup, fits: list[GridOfFits]) -> Array:
+    """Return the coefficients of all folds in the user's units, shape (F, R, C, d + 1)."""
+    stacked = np.stack([fit.folds for fit in fits], axis=1)
+    W = setup.rows.in_user_units(stacked.reshape(-1, stacked.shape[-1]).T)
+    return W.T.reshape(stacked.shape)
+
+
 def _ridges(
     setup: Setup, rows: VersionedRows, inverse_Cs: Array, strengths: Array, limits: Limits, seed: int
 ) -> GridOfFits:

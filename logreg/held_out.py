@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
+from sklearn.utils import _safe_indexing
 
+from logreg.folds import Folds, GridOfFits
 from logreg.loss import terms
 from logreg.products import Block, is_sparse, pieces
+from logreg.report import predictor_of
 from logreg.rows import SelectableRows
+from logreg.setup import Setup
 from logreg.sums import Array
 
 SCORES_AT_ONCE = 8_000_000
@@ -49,14 +55,60 @@ METRICS: dict[str | None, Metric] = {
 }
 
 
-def held_out_scores(rows: SelectableRows, W: Array, scoring: str | None) -> Array:
-    """Return a metric of K models on rows that they have not seen, shape (K,); the log-loss is a sum of a pass."""
-    if scoring == "neg_log_loss":
-        sums = rows.sums(W)
-        return -sums.loss / sums.weight
-    metric, at_once = METRICS[scoring], max(1, SCORES_AT_ONCE // rows.n_rows)
+def scores_of_metric(
+    setup: Setup, folds: Folds, fits: list[GridOfFits], weight: Array | None, scoring: str | None
+) -> Array:
+    """Return the scores of the rows that each fold holds out, (F, R, C); the log-loss is a sum of a pass."""
+    W = np.stack([fit.folds for fit in fits], axis=1)
+    scores = np.empty(W.shape[:3])
+    for f, test in enumerate(folds.test):
+        rows = setup.rows.at(test, None if weight is None else weight[test])
+        models = W[f].reshape(-1, W.shape[-1]).T
+        if scoring == "neg_log_loss":
+            sums = rows.sums(models)
+            found = -sums.loss / sums.weight
+        else:
+            found = by_model(rows, models, METRICS[scoring])
+        scores[f] = found.reshape(scores.shape[1:])
+    return scores
+
+
+def by_model(rows: SelectableRows, W: Array, metric: Metric) -> Array:
+    """Return a metric of K models, of so many at once as memory lets."""
+    at_once = max(1, SCORES_AT_ONCE // rows.n_rows)
     parts = [W[:, start : start + at_once] for start in range(0, W.shape[1], at_once)]
     return np.concatenate([metric(linear_scores(rows, part), rows.y, rows.weight) for part in parts])
+
+
+def scores_of_scorer(
+    scorer: Callable[..., float],
+    model: Any,
+    folds: Folds,
+    paths: Array,
+    data: tuple[Any, Any],
+    params: dict[str, Any],
+) -> Array:
+    """Return the scores, (F, R, C), of a scorer that is given copies of a model with the coefficients of each fold."""
+    scores = np.empty(paths.shape[:3])
+    for f, test in enumerate(folds.test):
+        X, y = (_safe_indexing(part, test) for part in data)
+        given = {name: _safe_indexing(value, test) for name, value in params.items()}
+        for place in np.ndindex(scores.shape[1:]):
+            fitted = copy.copy(model)
+            fitted.__dict__ |= predictor_of(paths[(f, *place)][:, None])
+            scores[(f, *place)] = scorer(fitted, X, y, **given)
+    return scores
+
+
+def check_scores(scores: Array, Cs: Array, l1_ratios: Array) -> None:
+    """Raise if some score is not a number."""
+    wrong = np.argwhere(~np.isfinite(scores))
+    if len(wrong):
+        f, ratio, c = wrong[0].tolist()
+        raise ValueError(
+            f"The scorer returns {scores[f, ratio, c]} for fold {f} at C={Cs[c]:.4g}, l1_ratio={l1_ratios[ratio]:g}; "
+            "pass a scoring that is finite for every fold, or a cv with larger folds."
+        )
 
 
 def linear_scores(rows: SelectableRows, W: Array) -> Array:

@@ -148,9 +148,9 @@ def influence(estimator: Any, setup: Setup, w: Array) -> Array:
 
 
 def influence_on_coefficients(estimator: Any, setup: Setup, w: Array) -> tuple[Array, Array]:
-    """Return the sums over rows of ``U**2`` and ``U**3``, shape (d + 1,), for ``U_i = H^-1 x_i r_i``.
+    """Return the sums over rows of ``U**2`` and ``U**3``, shape (d + 1,), for ``U_i = -H^-1 x_i r_i``.
 
-    That is what leaving out row i does to the coefficients, to first order; 0 for columns that do not count.
+    That is what row i adds to the coefficients, to first order; 0 for columns that do not count.
     """
     rows, (columns, root) = setup.rows, inverse_curvature(estimator, setup, w)
     inverse = root @ root.T / rows.total_weight
@@ -228,14 +228,14 @@ def squared_scores(block: Block, columns: np.ndarray, root: Array) -> Array:
 
 
 def moments(block: Block, columns: np.ndarray, inverse: Array, W: Array) -> Array:
-    """Return the sums over the rows of a block of the squares and the cubes of ``H^-1 x_i r_i``, shape (2, k + 1)."""
+    """Return the sums over the rows of a block of the squares and the cubes of ``-H^-1 x_i r_i``, shape (2, k + 1)."""
     found = np.zeros((2, len(inverse)))
     for piece in pieces(block, len(inverse), "full"):
         X = piece.values()
         some = X if len(columns) == X.shape[1] else X[:, columns]
-        moved = (some @ inverse[:-1] + inverse[-1]) * weighted_terms(piece, X, W)[1]
-        squared = moved * moved
-        found += squared.sum(axis=0), np.einsum("ij,ij->j", squared, moved)
+        added = (some @ inverse[:-1] + inverse[-1]) * -weighted_terms(piece, X, W)[1]
+        squared = added * added
+        found += squared.sum(axis=0), np.einsum("ij,ij->j", squared, added)
     return found
 
 

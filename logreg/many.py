@@ -84,7 +84,7 @@ class Fits(Sequence[LogisticRegression]):
             return [self[i] for i in range(*k.indices(len(self)))]
         k = range(len(self))[k]
         if k in self.failed:
-            raise ValueError(f"Outcome {self.outcomes[k]!r} was not fitted: {self.failed[k]}")
+            raise ValueError(f"Outcome {self.outcomes.tolist()[k]!r} was not fitted: {self.failed[k]}")
         model, place = copy.copy(self._model), self._place[k]
         model.classes_ = self._classes[k]
         model.coef_, model.intercept_ = self.coefs[[k]], self.intercepts[[k]]
@@ -158,13 +158,13 @@ def fit_many(
     parameters.check_parameters(model)
     outcomes = many_outcomes(Y)
     for_setup = copy.copy(model).set_params(class_weight=None)
+    fail_without_both_classes(outcomes, validate.row_numbers("sample_weight", sample_weight, outcomes.values.shape[1]))
     first = next((k for k in range(len(outcomes.names)) if k not in outcomes.failed), None)
     if first is None:
         raise ValueError(f"None of the outcomes can be fitted; the first: {next(iter(outcomes.failed.values()))}")
     setup = Setup.learn(for_setup, X, outcomes.values[first], sample_weight, offset, drop_first=strength == 0.0)
     if len(setup.problem.y) != outcomes.values.shape[1]:
         raise ValueError(f"X and Y have inconsistent numbers of samples: {len(setup.problem.y)} and {len(Y)} rows.")
-    fail_without_both_classes(outcomes, setup.problem.weight)
     fitted = np.array([k for k in range(len(outcomes.names)) if k not in outcomes.failed])
     values = outcomes.values if len(fitted) == len(outcomes.names) else outcomes.values[fitted]
     counts = None
@@ -267,7 +267,8 @@ def warn_of_many(ends: Ends, redundancy: Redundancy | None, names: np.ndarray, m
         else f"max_iter={model.max_iter} passes were too few: raise max_iter"
     )
     warnings.warn(
-        f"{late.sum()} of {len(late)} outcomes, among them {names[late][0]!r}, did not arrive at an optimum; {why}.",
+        f"{late.sum()} of {len(late)} outcomes, among them {names[late].tolist()[0]!r}, did not arrive at an optimum; "
+        f"{why}.",
         ConvergenceWarning,
         stacklevel=3,
     )
