@@ -25,6 +25,7 @@ from logreg.stop import Limits
 METHODS = ("multinomial", "poisson")
 KINDS = ("percentile", "bca")
 MOST_COUNTED = 255  # times that a row is drawn, in a byte
+SAME = 1e-3  # standard errors within which a resample's coefficient is that of all rows: fits are no more exact
 TRIES = 100  # to draw rows of both classes
 
 
@@ -86,7 +87,8 @@ class Bootstrap:
             raise ValueError("Fewer than two resamples have a finite optimum, so they tell nothing; use a penalty.")
         tails = np.array([0.5 - level / 2.0, 0.5 + level / 2.0])[:, None]
         if kind == "bca":
-            below = ((sample < self.estimates).mean(axis=0) + (sample <= self.estimates).mean(axis=0)) / 2.0
+            away = (sample - self.estimates) / np.maximum(sample.std(axis=0), np.finfo(float).tiny)
+            below = (away < -SAME).mean(axis=0) + (np.abs(away) <= SAME).mean(axis=0) / 2.0
             bias = ndtri(np.clip(below, 0.5 / len(sample), 1.0 - 0.5 / len(sample)))
             shifted = bias + ndtri(tails)
             tails = ndtr(bias + shifted / (1.0 - self.acceleration * shifted))
