@@ -57,3 +57,44 @@ class Factor:
         else:
             solution, _ = self.potrs(self.cholesky, g, lower=0)
         return np.asarray((solution.T * self.unit).T, dtype=np.float64)
+
+
+class FactorStack:
+    """The curvatures of many models over few columns, which can be divided by together.
+
+    Inverses of the curvatures scaled to a unit diagonal; what is ill-conditioned has a :class:`Factor` of its own.
+
+    Parameters
+    ----------
+    H : ndarray of shape (K, d + 1, d + 1)
+        float64, both triangles.
+    """
+
+    def __init__(self, H: Array) -> None:
+        diagonal = np.einsum("kjj->kj", H)
+        self.unit = np.divide(1.0, np.sqrt(np.abs(diagonal)), out=np.zeros_like(diagonal), where=diagonal > 0)
+        scaled = H * self.unit[:, None, :]
+        scaled *= self.unit[:, :, None]
+        np.einsum("kjj->kj", scaled)[:] = 1.0
+        try:
+            smallest = np.einsum("kjj->kj", np.linalg.cholesky(scaled)).min(axis=1)
+        except np.linalg.LinAlgError:  # which of them it was is not said
+            smallest = np.zeros(len(H))
+        ill = np.flatnonzero(smallest < ILL_CONDITIONED)
+        self.alone = {int(k): Factor(H[k]) for k in ill}
+        scaled[ill] = np.eye(H.shape[-1])
+        self.inverse = np.linalg.inv(scaled)
+
+    @property
+    def deficient(self) -> bool:
+        """Whether some curvature was singular to rounding."""
+        return any(factor.deficient for factor in self.alone.values())
+
+    def solve(self, gradient: Array, which: np.ndarray) -> Array:
+        """Return ``H^-1 g`` for gradients (d + 1, m) of some models."""
+        unit = self.unit[which]
+        solved: Array = (unit * (self.inverse[which] @ (unit * gradient.T)[:, :, None])[:, :, 0]).T
+        for place, k in enumerate(which.tolist()):
+            if k in self.alone:
+                solved[:, place] = self.alone[k].solve(gradient[:, place])
+        return solved

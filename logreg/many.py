@@ -192,9 +192,9 @@ def many_outcomes(Y: Any) -> Outcomes:
     values = np.zeros((len(names), len(Y)), dtype=np.int8)
     classes, failed = [np.array([0, 1])] * len(names), {}
     plain = Y if isinstance(Y, np.ndarray) else Y.to_numpy() if named and len(set(Y.dtypes)) == 1 else None
-    if plain is not None and plain.dtype.kind in "biu":
+    if plain is not None and plain.dtype.kind in "biu" and plain.size and plain.min() >= 0 and plain.max() <= 1:
         low, high = plain.min(axis=0), plain.max(axis=0)
-        if ((plain == low) | (plain == high)).all() and (low < high).all():
+        if (low < high).all():
             return Outcomes(
                 np.ascontiguousarray((plain == high).T, np.int8), list(np.column_stack([low, high])), names, {}
             )

@@ -16,7 +16,7 @@ from logreg.descent import Descent
 from logreg.factor import Factor
 from logreg.objective import Objective
 from logreg.penalty import ElasticNet, Ridge
-from logreg.plan import WIDEST_MATRIX, curvature_rows, descend, price
+from logreg.plan import WIDEST_MATRIX, are_few, curvature_rows, descend, price
 from logreg.rows import SelectableRows, VersionedRows
 from logreg.sampled import SampledCurvature
 from logreg.scale import Scale
@@ -114,7 +114,7 @@ def fit_nearby(
     ends = []
     for models in batches:
         some, of_models = rows.of(models), penalty.of(models)
-        if rows.n_columns + 1 > WIDEST_MATRIX:
+        if rows.n_columns + 1 > WIDEST_MATRIX or are_few(rows):
             solution = descend(some, of_models, begin[:, models], "auto", limits, intercept, seed)
         else:
             descent, scale = shared_descent(some, of_models, near, neighbour[models], limits, intercept, seed)
@@ -145,9 +145,7 @@ def shared_descent(
     return Descent(shared, limits.tol, penalty.free), scale
 
 
-def shared_factors(
-    sample: SelectableRows, objective: Objective, near: Array, neighbour: np.ndarray
-) -> list[Factor | None]:
+def shared_factors(sample: SelectableRows, objective: Objective, near: Array, neighbour: np.ndarray) -> list[Factor]:
     """Return for each model the curvature of its neighbour, with a penalty as its own; shared where neighbours are."""
     used, first = np.unique(neighbour, return_index=True)
     of_neighbour = {}

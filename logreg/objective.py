@@ -45,10 +45,10 @@ class Objective:
         value = sums.loss / sums.weight + 0.5 * (pull * B).sum(axis=0)
         return Point(B, value, self.scale.gradient(sums.gradient / sums.weight) + pull)
 
-    def curvature(self, sums: Sums, k: int) -> Array:
-        """Return model k's curvature of the mean loss in coordinates, without the penalty, (d + 1, d + 1)."""
+    def curvature(self, sums: Sums, k: int | np.ndarray) -> Array:
+        """Return the curvature of the mean loss of model k in coordinates, without the penalty; or of several."""
         assert sums.curvature is not None
-        return self.scale.curvature(sums.curvature[k] / sums.weight[k])
+        return self.scale.curvature(sums.curvature[k] / sums.weight[k][..., None, None])
 
     def diagonal(self, sums: Sums) -> Array:
         """Return the diagonal of the same curvatures, (K, d + 1)."""

@@ -88,9 +88,8 @@ def choose(rows: Rows, n_models: int, solver: Solver, seed: int) -> Iterator[tup
     matrix costs many passes, the diagonal is tried first, for as many passes: on well-conditioned data it arrives
     before.
     """
-    n, d = rows.n_rows, rows.n_columns + 1
-    few = n * square_flops(rows) + factor_flops(d) <= FULL_FLOPS and d <= WIDEST_MATRIX and not rows.is_sample
-    if solver == "newton" or (solver == "auto" and few):
+    d = rows.n_columns + 1
+    if solver == "newton" or (solver == "auto" and are_few(rows)):
         yield FullCurvature(n_models), sys.maxsize
         return
     wide = d > WIDEST_MATRIX
@@ -105,6 +104,12 @@ def choose(rows: Rows, n_models: int, solver: Solver, seed: int) -> Iterator[tup
         if price(rows) >= WORTH_TRYING:
             yield Diagonal(), int(price(rows))
         yield SampledCurvature(*sampled), sys.maxsize
+
+
+def are_few(rows: Rows) -> bool:
+    """Tell whether rows are so few that the curvature of all of them at every pass costs next to nothing."""
+    flops = rows.n_rows * square_flops(rows) + factor_flops(rows.n_columns + 1)
+    return flops <= FULL_FLOPS and rows.n_columns < WIDEST_MATRIX and not rows.is_sample
 
 
 def null_coefficients(rows: Rows, n_models: int, intercept: bool) -> Array:

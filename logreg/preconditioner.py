@@ -9,9 +9,11 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
-from logreg.factor import Factor
+from logreg.factor import Factor, FactorStack
 from logreg.objective import Objective, Point
 from logreg.sums import Array, CurvatureKind, Sums
+
+STACKED, STACKED_COLUMNS = 8, 64  # models, of at most so many columns, whose curvatures are factorised together
 
 
 class Preconditioner(ABC):
@@ -171,7 +173,8 @@ class FullCurvature(Preconditioner):
     exact = True
 
     def __init__(self, n_models: int) -> None:
-        self.factors: list[Factor | None] = [None] * n_models
+        self.factors: list[Factor | FactorStack | None] = [None] * n_models
+        self.places = np.zeros(n_models, dtype=np.intp)  # of the models in their stacks
 
     @property
     def deficient(self) -> bool:  # type: ignore[override]
@@ -180,20 +183,33 @@ class FullCurvature(Preconditioner):
 
     def learn(self, point: Point, accepted: np.ndarray, sums: Sums, objective: Objective) -> bool:
         """Factorise the curvature of the models that accepted the point."""
-        penalty = objective.penalty_curvature
-        for k in np.flatnonzero(accepted).tolist():
-            H = objective.curvature(sums, k)
-            np.einsum("jj->j", H)[:] += penalty[k]
-            self.factors[k] = Factor(H)
+        models = np.flatnonzero(accepted)
+        H = objective.curvature(sums, models)
+        np.einsum("kjj->kj", H)[:] += objective.penalty_curvature[models]
+        self.factorise(models, H)
         return True
 
+    def factorise(self, models: np.ndarray, H: Array) -> None:
+        """Take curvatures (m, d + 1, d + 1) of some models, together where they are many and small."""
+        if len(models) >= STACKED and H.shape[-1] <= STACKED_COLUMNS:
+            stack = FactorStack(H)
+            self.places[models] = np.arange(len(models))
+            for k in models.tolist():
+                self.factors[k] = stack
+        else:
+            for k, of_model in zip(models.tolist(), H, strict=True):
+                self.factors[k] = Factor(of_model)
+
     def apply(self, gradient: Array) -> Array:
-        """Return ``H^-1 g``; models that share a factor are solved for together."""
+        """Return ``H^-1 g``; models that share a factor, or whose factors are stacked, are solved for together."""
         solved = gradient.copy()
-        sharing: dict[Factor, list[int]] = {}
+        sharing: dict[Factor | FactorStack, list[int]] = {}
         for k, factor in enumerate(self.factors):
             if factor is not None:
                 sharing.setdefault(factor, []).append(k)
         for factor, models in sharing.items():
-            solved[:, models] = factor.solve(gradient[:, models])
+            if isinstance(factor, FactorStack):
+                solved[:, models] = factor.solve(gradient[:, models], self.places[models])
+            else:
+                solved[:, models] = factor.solve(gradient[:, models])
         return solved

@@ -64,10 +64,10 @@ class SampledCurvature(FullCurvature):
         self.rounded = self.rows.is_sample
         self.shown: list[Array] = [np.empty(0)] * n_models  # diagonal of the sample, over that of all rows
 
-    def borrow(self, factors: list[Factor | None]) -> Self:
+    def borrow(self, factors: list[Factor]) -> Self:
         """Start with the curvatures of neighbouring models, one for each model, and keep them while they serve."""
-        self.factors, self.wants = factors, "none"
-        self.shown = [np.ones(len(factor.unit)) for factor in factors if factor is not None]
+        self.factors, self.wants = list(factors), "none"
+        self.shown = [np.ones(len(factor.unit)) for factor in factors]
         return self
 
     def learn(self, point: Point, accepted: np.ndarray, sums: Sums, objective: Objective) -> bool:
@@ -97,6 +97,10 @@ class SampledCurvature(FullCurvature):
     def _take(self, point: Point, models: np.ndarray, objective: Objective, exact: Array | None) -> None:
         penalty = objective.penalty_curvature
         chosen = np.flatnonzero(models)
+        if not self.rows.is_sample and not self.rounded:
+            every = self._curvature(point, chosen, objective)
+            np.einsum("kjj->kj", every)[:] += penalty[chosen]
+            return self.factorise(chosen, every)
         for k, H in zip(chosen.tolist(), self._curvature(point, chosen, objective), strict=True):
             if self.rows.is_sample:
                 H = self._calibrated(H, k, exact)
@@ -124,8 +128,7 @@ class SampledCurvature(FullCurvature):
         W = objective.scale.coefficients(point.B)[:, models]
         if self.rounded:
             return self.rows.of(models).curvature(W, objective.scale)
-        sums = self.rows.of(models).sums(W, "full")
-        return np.stack([objective.curvature(sums, k) for k in range(len(models))])
+        return objective.curvature(self.rows.of(models).sums(W, "full"), np.arange(len(models)))
 
 
 def ridge_of_sample(n_columns: int, n_sampled: int) -> float:

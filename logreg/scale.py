@@ -77,9 +77,9 @@ class Scale:
         return scaled
 
     def curvature(self, H: Array) -> Array:
-        """Return ``T' H T`` of one (d + 1, d + 1) curvature."""
-        scaled: Array = H - np.outer(self.center, H[-1])
-        scaled -= np.outer(scaled[:, -1], self.center)
+        """Return ``T' H T`` of one (d + 1, d + 1) curvature, or of several."""
+        scaled: Array = H - self.center[:, None] * H[..., -1:, :]
+        scaled -= scaled[..., -1:] * self.center
         scaled *= self.unit
         scaled *= self.unit[:, None]
         return scaled

@@ -15,7 +15,6 @@ from typing import Any, Self
 
 import numpy as np
 
-from logreg.columns import Columns
 from logreg.loss import terms
 from logreg.products import Block, is_sparse, values_a_row
 from logreg.rows.base import Rows
@@ -25,9 +24,10 @@ from logreg.scale import Scale
 from logreg.sums import Array, CurvatureKind, Sums
 from logreg.threads import one_blas_thread
 
-SCORES_AT_ONCE = 65_536  # of all models, so that they stay in cache between the products
-VALUES_AT_ONCE = 262_144  # numbers of rows that are converted to floats, or picked, at a time
+SCORES_AT_ONCE = 262_144  # of all models, so that they stay in cache between the products,
+VALUES_AT_ONCE = 262_144  # and numbers of the rows
 PAIRED_COLUMNS = 40  # dense columns up to which curvatures of all models are one product with their pairs
+KEPT_PAIRS = 4_000_000  # products of pairs that are kept
 COMPILED_FROM = 2_000_000  # scores a pass; below, loading compiled code costs more than it saves
 
 
@@ -85,6 +85,7 @@ class VersionedRows(Rows):
         self.smallest_weight = whole.smallest_weight * versions.smallest_count()
         # Whether each row counts once or not at all, so that the logs of many losses can be taken at once.
         self.once = whole.weight is None and (versions.counts is None or versions.counts.dtype == np.bool_)
+        self.kept: dict[tuple[int, int], Array] = {}
         self.compiled = whole.compiled or self.n_rows * len(versions.of_model) >= COMPILED_FROM
         self.has_threads = self.compiled and not whole.compiled and whole.n_threads > 1
         if self.has_threads:
@@ -112,6 +113,8 @@ class VersionedRows(Rows):
         """Return the weights of all rows and of those with outcome 1 in each version."""
         counts, outcomes, y = self.versions.counts, self.versions.outcomes, self.whole.y
         weight = np.ones(self.n_rows) if self.whole.weight is None else self.whole.weight
+        if counts is None and outcomes is not None and self.whole.weight is None:
+            return np.full(len(outcomes), float(self.n_rows)), outcomes.sum(axis=1, dtype=np.float64)
         total, positive = np.empty((2, self.n_versions))
         for v in range(self.n_versions):
             of_version = weight if counts is None else counts[v] * weight
@@ -155,7 +158,7 @@ class VersionedRows(Rows):
             for models, rows in self._by_version():
                 found.put(models, rows.sums(W[:, models], kind))
             return found
-        found = reduce(add, self.map(lambda block: self._block_sums(block, W, few), self._blocks()))
+        found = reduce(add, self.map(lambda block: self._block_sums(*block, W, few), self._blocks()))
         found.weight[:] = self.total_weight
         return found
 
@@ -202,27 +205,27 @@ class VersionedRows(Rows):
         for v in np.unique(self.versions.of_model).tolist():
             yield np.flatnonzero(self.versions.of_model == v), self.version(v)
 
-    def _blocks(self) -> Iterator[tuple[Block, Versions]]:
+    def _blocks(self) -> Iterator[tuple[int, Block, Versions]]:
+        """Yield ranges of the rows, each with the number of its first."""
         start = 0
         for block in self.chunks():
             stop = start + len(block.y)
-            yield block, self.versions.rows(slice(start, stop))
+            yield start, block, self.versions.rows(slice(start, stop))
             start = stop
 
-    def _block_sums(self, block: tuple[Block, Versions], W: Array, full: bool) -> Sums:
+    def _block_sums(self, start: int, block: Block, versions: Versions, W: Array, full: bool) -> Sums:
         """Return the sums over a block of rows, piece by piece.
 
         ``4 n d K`` flops and an exponential a score; a full curvature of dense rows takes ``n d**2 K`` more.
         """
-        rows, versions = block
         n_models = W.shape[1]
         coefficients, intercepts = np.ascontiguousarray(W[:-1].T), np.ascontiguousarray(W[-1])
         found = Sums.zeros(self.n_columns, n_models, "full" if full else "none")
         by_pair = np.zeros((n_models, (self.n_columns + 1) * (self.n_columns + 2) // 2 if full else 0))
         residuals = compiled_residuals if self.compiled else plain_residuals
         memory, curvatures = np.empty(0), np.empty((0, 0))  # memory is kept: fresh pages cost as much as work on them
-        for piece, some in self._pieces(rows, versions, max(n_models, by_pair.shape[1])):
-            X = piece.values()
+        for piece, some in self._pieces(block, versions, max(n_models, by_pair.shape[1])):
+            X, stop = piece.values(), start + len(piece.y)
             if is_sparse(X):
                 scores = np.ascontiguousarray((X @ W[:-1]).T)
             else:
@@ -238,17 +241,25 @@ class VersionedRows(Rows):
             residuals(scores, intercepts, (piece, some), self.once, sums)
             found.gradient[:-1] += X.T @ scores.T if is_sparse(X) else (scores @ X).T
             if full:
-                by_pair += curvatures @ pairs_of(X)
+                by_pair += curvatures @ self._pairs(start, stop, X)
+            start = stop
         if found.curvature is not None:
             below, above = np.tril_indices(self.n_columns + 1)
             found.curvature[:, below, above] = found.curvature[:, above, below] = by_pair
         return found
 
+    def _pairs(self, start: int, stop: int, X: Array) -> Array:
+        """Return the products of pairs of columns of some rows; of few rows they are kept from pass to pass."""
+        if (start, stop) in self.kept:
+            return self.kept[start, stop]
+        pairs = pairs_of(X)
+        if self.n_rows * pairs.shape[1] <= KEPT_PAIRS:
+            self.kept[start, stop] = pairs
+        return pairs
+
     def _pieces(self, block: Block, versions: Versions, n_models: int) -> Iterator[tuple[Block, Versions]]:
         n, X = len(block.y), block.X
-        as_it_is = block.subset is None and block.origin is None and getattr(X, "dtype", None) == np.float64
-        values = 1.0 if as_it_is and not (is_sparse(X) or isinstance(X, Columns)) else values_a_row(X)
-        size = max(64, int(min(SCORES_AT_ONCE / n_models, VALUES_AT_ONCE / max(values, 1.0))))
+        size = max(64, int(min(SCORES_AT_ONCE / n_models, VALUES_AT_ONCE / max(values_a_row(X), 1.0))))
         if size >= n or (is_sparse(X) and X.format == "csc"):
             yield block, versions
             return
