@@ -16,7 +16,7 @@ from sklearn.utils import check_random_state
 from logreg import parameters
 from logreg.leave_one_out import influence_on_coefficients
 from logreg.loss import Array
-from logreg.nearby import Ends, fit_nearby, fit_one_by_one
+from logreg.nearby import Ends, Neighbours, fit_nearby, fit_one_by_one
 from logreg.penalty import Ridge
 from logreg.rows import VersionedRows, Versions
 from logreg.setup import Setup
@@ -204,7 +204,8 @@ def fit_resamples(estimator: Any, setup: Setup, rows: VersionedRows, near: Array
         unit = setup.elastic_net(l1_ratio)
         return fit_one_by_one(rows, strengths, unit, limits, intercept=setup.intercept, start=near)
     penalty = Ridge.of_factors(strengths, setup.factor, setup.spread)
-    ends = fit_nearby(rows, penalty, near, np.zeros(n, dtype=np.intp), limits, intercept=setup.intercept)
+    neighbours = Neighbours(near, np.zeros(n, dtype=np.intp))
+    ends = fit_nearby(rows, penalty, neighbours, limits, intercept=setup.intercept)
     ends.coefficients[:-1][np.isinf(setup.factor)] = 0.0
     return ends
 

@@ -223,7 +223,7 @@ max_iter, multi_class, verbose, categories, unknown, missing, n_jobs, dual, inte
                 float(l1_ratios[ratio]),
                 "auto",
                 replace(limits, on_pass=None),
-                fits[ratio].whole[:, [best]],
+                fits[ratio].coefficients[:, best].mean(axis=0)[:, None],  # that of all rows but for its square
                 model._seed(),
             )
         paths = paths_of(setup, fits)
@@ -325,7 +325,7 @@ def warn_of_fits(fits: list[GridOfFits], max_iter: int) -> None:
     """Warn once if some of the fits did not arrive."""
     late = sum(fit.unfinished for fit in fits)
     if late:
-        total = sum(fit.folds[..., 0].size + fit.whole.shape[1] for fit in fits)
+        total = sum(fit.n_iter.size for fit in fits)
         away = max(fit.decrement for fit in fits)
         how_far = f", the farthest {away:.2g} standard errors from its optimum" if away > 0.0 else ""
         warnings.warn(

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from logreg.elastic import FREE, tolerances
-from logreg.nearby import Ends, fit_nearby
+from logreg.nearby import Ends, Neighbours, fit_nearby
 from logreg.penalty import ElasticNet, Ridge
+from logreg.plan import are_many, start_on_samples
 from logreg.plan import fit as fit_rows
 from logreg.rows import SelectableRows, VersionedRows
 from logreg.setup import Setup
@@ -78,13 +79,12 @@ def balancing(setup: Setup, counts: np.ndarray, sample_weight: Array | None) -> 
 
 @dataclass(frozen=True)
 class GridOfFits:
-    """Fits of all rows and of each fold, for one l1_ratio and C penalties.
+    """Fits of each fold, for one l1_ratio and C penalties.
 
     Attributes
     ----------
-    whole : ndarray of shape (d + 1, C)
-        Coefficients of the fits of all rows, in the units of the rows.
-    folds : ndarray of shape (F, C, d + 1)
+    coefficients : ndarray of shape (F, C, d + 1)
+        In the units of the rows; the last is the intercept.
     n_iter : ndarray of int, shape (F, C)
     unfinished : int
         Fits that did not arrive,
@@ -93,8 +93,7 @@ class GridOfFits:
     n_passes : int
     """
 
-    whole: Array
-    folds: Array
+    coefficients: Array
     n_iter: np.ndarray
     unfinished: int
     decrement: float
@@ -104,63 +103,59 @@ class GridOfFits:
 def fit_grid(
     setup: Setup, rows: VersionedRows, inverse_Cs: Array, l1_ratio: float, limits: Limits, seed: int
 ) -> GridOfFits:
-    """Fit all rows and every fold under C penalties; ``rows`` has a version for each fold and C models of it.
+    """Fit every fold under C penalties; ``rows`` has a version for each fold and C models of it.
 
-    A ridge's fits of all rows travel together, and then those of the folds, each from its own. With an L1 part or
-    bounds each fold is a path of its own, from strong penalties to weak ones.
+    All ridges travel together. With an L1 part or bounds each fold is a path of its own, from strong penalties to weak
+    ones.
     """
     as_given = setup.problem.total_weight / setup.rows.total_weight
     total_weight = (as_given * rows.total_weight).reshape(rows.n_versions, -1)
+    strengths = inverse_Cs / total_weight
     if setup.is_ridge(l1_ratio):
-        return _ridges(setup, rows, inverse_Cs, inverse_Cs / total_weight, limits, seed)
-    paths = [_down(setup, setup.rows, setup.spread, setup.strengths(inverse_Cs), l1_ratio, limits)]
-    for f, strengths in enumerate(inverse_Cs / total_weight):
-        version = rows.version(f)
-        spread = version.spread() if setup.standardize else 1.0
-        paths.append(_down(setup, version, spread, strengths, l1_ratio, limits))
+        ends = _ridges(setup, rows, inverse_Cs, strengths, limits, seed)
+    else:
+        paths = []
+        for f, of_fold in enumerate(strengths):
+            version = rows.version(f)
+            spread = version.spread() if setup.standardize else 1.0
+            paths.append(_down(setup, version, spread, of_fold, l1_ratio, limits))
+        ends = paths[0].join(paths[1:])
+    late = np.array([not status.is_optimum for status in ends.status])
     return GridOfFits(
-        whole=paths[0].coefficients,
-        folds=np.stack([path.coefficients.T for path in paths[1:]]),
-        n_iter=np.stack([path.n_iter for path in paths[1:]]),
-        unfinished=sum(not status.is_optimum for path in paths for status in path.status),
-        decrement=np.nan,
-        n_passes=sum(path.n_passes for path in paths),
+        coefficients=ends.coefficients.T.reshape(*strengths.shape, -1),
+        n_iter=ends.n_iter.reshape(strengths.shape),
+        unfinished=int(late.sum()),
+        decrement=float(ends.decrement[late].max(initial=0.0)),
+        n_passes=ends.n_passes,
     )
 
 
 def paths_of(setup: Setup, fits: list[GridOfFits]) -> Array:
     """Return the coefficients of all folds in the user's units, shape (F, R, C, d + 1)."""
-    stacked = np.stack([fit.folds for fit in fits], axis=1)
+    stacked = np.stack([fit.coefficients for fit in fits], axis=1)
     W = setup.rows.in_user_units(stacked.reshape(-1, stacked.shape[-1]).T)
     return W.T.reshape(stacked.shape)
 
 
-def _ridges(
-    setup: Setup, rows: VersionedRows, inverse_Cs: Array, strengths: Array, limits: Limits, seed: int
-) -> GridOfFits:
-    ridges = setup.ridge(setup.strengths(inverse_Cs))
-    to_start_from = replace(limits, tol=max(limits.tol, NEARBY))
-    solution, _ = fit_rows(setup.rows, ridges, "auto", to_start_from, intercept=setup.intercept, seed=seed)
-    whole = Ends.of(solution)
+def _ridges(setup: Setup, rows: VersionedRows, inverse_Cs: Array, strengths: Array, limits: Limits, seed: int) -> Ends:
+    """Fit all folds under all ridges, from samples of the rows where there are many, else from the fits of all rows."""
+    ridges, whole = setup.ridge(setup.strengths(inverse_Cs)), setup.rows
     n_folds, n_Cs = strengths.shape
+    n_passes = 0
+    if are_many(whole):
+        near = start_on_samples(whole, ridges, "auto", setup.intercept, seed)
+    else:
+        to_start_from = replace(limits, tol=max(limits.tol, NEARBY))
+        solution, _ = fit_rows(whole, ridges, "auto", to_start_from, intercept=setup.intercept, seed=seed)
+        near, n_passes = solution.coefficients, len(solution.history)
     spread: Array | float = 1.0
     if setup.standardize:
         spread = np.repeat([rows.version(f).spread() for f in range(n_folds)], n_Cs, axis=0).T
     penalty = Ridge.of_factors(strengths.ravel(), setup.factor, spread)
-    neighbour = np.tile(np.arange(n_Cs), n_folds)
-    near = fit_nearby(rows, penalty, whole.coefficients, neighbour, limits, intercept=setup.intercept, seed=seed)
-    every = whole.join([near])
-    W = every.coefficients
-    W[:-1][np.isinf(setup.factor)] = 0.0
-    late = np.array([not status.is_optimum for status in every.status])
-    return GridOfFits(
-        whole=W[:, :n_Cs],
-        folds=W[:, n_Cs:].T.reshape(n_folds, n_Cs, -1),
-        n_iter=near.n_iter.reshape(n_folds, n_Cs),
-        unfinished=int(late.sum()),
-        decrement=float(every.decrement[late].max(initial=0.0)),
-        n_passes=every.n_passes,
-    )
+    neighbours = Neighbours(near, np.tile(np.arange(n_Cs), n_folds))
+    ends = fit_nearby(rows, penalty, neighbours, limits, intercept=setup.intercept, seed=seed)
+    ends.coefficients[:-1][np.isinf(setup.factor)] = 0.0
+    return replace(ends, n_passes=n_passes + ends.n_passes)
 
 
 def _down(
@@ -170,7 +165,8 @@ def _down(
     unit = ElasticNet.of_factors(l1_ratio, setup.factor, spread, setup.bounds)
     path = ElasticPath(rows, unit, replace(limits, tol=FREE * limits.tol), setup.intercept)
     W = np.zeros((rows.n_columns + 1, len(strengths)))
-    status, n_iter, objective = [Status.CONVERGED] * len(strengths), np.zeros(len(strengths), int), np.zeros(0)
+    status, n_iter = [Status.CONVERGED] * len(strengths), np.zeros(len(strengths), dtype=np.intp)
+    unknown = np.full(len(strengths), np.nan)
     if path.separated is not None:
         W[:] = path.separated.coefficients
         status = [Status.SEPARATED] * len(strengths)
@@ -181,4 +177,4 @@ def _down(
             W[:, k], n_iter[k] = found.place.w, len(found.history)
             if found.violation > tolerance and len(found.history) >= limits.max_iter:
                 status[k] = Status.OUT_OF_PASSES
-    return Ends(W, status, n_iter, objective, objective, path.n_passes)
+    return Ends(W, status, n_iter, unknown, unknown, path.n_passes)

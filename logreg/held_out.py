@@ -59,7 +59,7 @@ def scores_of_metric(
     setup: Setup, folds: Folds, fits: list[GridOfFits], weight: Array | None, scoring: str | None
 ) -> Array:
     """Return the scores of the rows that each fold holds out, (F, R, C); the log-loss is a sum of a pass."""
-    W = np.stack([fit.folds for fit in fits], axis=1)
+    W = np.stack([fit.coefficients for fit in fits], axis=1)
     scores = np.empty(W.shape[:3])
     for f, test in enumerate(folds.test):
         rows = setup.rows.at(test, None if weight is None else weight[test])

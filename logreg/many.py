@@ -17,7 +17,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from logreg import parameters, validate
 from logreg.estimator import LogisticRegression
 from logreg.loss import Array
-from logreg.nearby import Ends, fit_nearby, fit_one_by_one
+from logreg.nearby import Ends, Neighbours, fit_nearby, fit_one_by_one
 from logreg.penalty import Ridge
 from logreg.plan import WIDEST_MATRIX
 from logreg.rank import Redundancy, minimum_norm
@@ -237,9 +237,9 @@ def fit_outcomes(setup: Setup, rows: VersionedRows, strengths: Array, l1_ratio: 
     ends = np.unique(np.quantile(np.abs(start[-1]), np.linspace(0.0, 1.0, NEIGHBOURS)))
     near = np.zeros((rows.n_columns + 1, len(ends)))
     near[-1] = ends
-    neighbour = np.abs(np.abs(start[-1])[:, None] - ends).argmin(axis=1)
+    neighbours = Neighbours(near, np.abs(np.abs(start[-1])[:, None] - ends).argmin(axis=1))
     penalty = Ridge.of_factors(strengths, setup.factor, setup.spread)
-    found = fit_nearby(rows, penalty, near, neighbour, limits, intercept=setup.intercept, start=start)
+    found = fit_nearby(rows, penalty, neighbours, limits, intercept=setup.intercept, start=start)
     found.coefficients[:-1][np.isinf(setup.factor)] = 0.0
     return found
 

@@ -6,7 +6,7 @@ is, and share its curvature for as long as that serves.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -14,10 +14,9 @@ import numpy as np
 from logreg import elastic
 from logreg.descent import Descent
 from logreg.factor import Factor
-from logreg.objective import Objective
 from logreg.penalty import ElasticNet, Ridge
 from logreg.plan import WIDEST_MATRIX, are_few, curvature_rows, descend, price
-from logreg.rows import SelectableRows, VersionedRows
+from logreg.rows import VersionedRows
 from logreg.sampled import SampledCurvature
 from logreg.scale import Scale
 from logreg.solve import Solution, solve
@@ -74,6 +73,41 @@ class Ends:
         )
 
 
+@dataclass(frozen=True)
+class Neighbours:
+    """Models whose optimum is known, for others to start from.
+
+    Attributes
+    ----------
+    coefficients : ndarray of shape (d + 1, F)
+    of_model : ndarray of int, shape (K,)
+        Which of them each of K models starts from, or shares its curvature with.
+    """
+
+    coefficients: Array
+    of_model: np.ndarray
+
+    def of(self, models: np.ndarray) -> Neighbours:
+        """Return the neighbours of some models."""
+        return replace(self, of_model=self.of_model[models])
+
+    def factors(self, rows: VersionedRows, penalty: Ridge, seed: int, intercept: bool) -> tuple[Scale, list[Factor]]:
+        """Return the curvature of a sample of all rows at each model's neighbour, with a penalty as its own.
+
+        And its coordinates, before.
+        """
+        sample = rows.whole.sample(curvature_rows(rows.whole), seed)
+        middle = self.coefficients[:, [self.coefficients.shape[1] // 2]]
+        scale = Scale.from_sums(sample.sums(middle, "diagonal"), penalty.strength, intercept)
+        pull, of_neighbour = penalty.curvature(scale.unit), {}
+        used, first = np.unique(self.of_model, return_index=True)
+        curvatures = sample.curvature(self.coefficients[:, used], scale)
+        for f, k, H in zip(used.tolist(), first.tolist(), curvatures, strict=True):
+            np.einsum("jj->j", H)[:] += pull[k]
+            of_neighbour[f] = Factor(H)
+        return scale, [of_neighbour[f] for f in self.of_model.tolist()]
+
+
 def models_at_once(n_columns: int) -> int:
     """Return how many models travel together: what they keep of steps and gradients must fit into memory."""
     return max(1, MEMORY // (8 * NUMBERS_A_COLUMN * (n_columns + 1)))
@@ -82,8 +116,7 @@ def models_at_once(n_columns: int) -> int:
 def fit_nearby(
     rows: VersionedRows,
     penalty: Ridge,
-    near: Array,
-    neighbour: np.ndarray,
+    neighbours: Neighbours,
     limits: Limits,
     *,
     intercept: bool = True,
@@ -98,61 +131,45 @@ def fit_nearby(
         With the versions of K models.
     penalty : Ridge
         Of K models.
-    near : ndarray of shape (d + 1, F)
-        Coefficients of solved models.
-    neighbour : ndarray of int, shape (K,)
-        Which of them each model starts from.
+    neighbours : Neighbours
+        Of K models.
     limits : Limits
     intercept : bool
     seed : int
     start : ndarray of shape (d + 1, K), default=None
-        Where each model starts, if not there.
+        Where each model starts, if not at its neighbour.
     """
-    begin = near[:, neighbour] if start is None else start
-    size = models_at_once(rows.n_columns)
-    batches = [np.arange(len(neighbour))[start : start + size] for start in range(0, len(neighbour), size)]
+    n_models, size = len(neighbours.of_model), models_at_once(rows.n_columns)
+    batches = [np.arange(first, min(first + size, n_models)) for first in range(0, n_models, size)]
     ends = []
     for models in batches:
-        some, of_models = rows.of(models), penalty.of(models)
+        near = neighbours.of(models)
+        begin = near.coefficients[:, near.of_model] if start is None else start[:, models]
+        problem = rows.of(models), penalty.of(models), begin
         if rows.n_columns + 1 > WIDEST_MATRIX or are_few(rows):
-            solution = descend(some, of_models, begin[:, models], "auto", limits, intercept, seed)
+            solution = descend(*problem, "auto", limits, intercept, seed)
         else:
-            descent, scale = shared_descent(some, of_models, near, neighbour[models], limits, intercept, seed)
-            sums = some.sums_near(near, neighbour[models]) if start is None else None
-            solution = solve(
-                some, of_models, begin[:, models], descent, limits, intercept=intercept, scale=scale, sums=sums
-            )
+            solution = _share(*problem, near, limits, intercept, seed, at_neighbours=start is None)
         ends.append(Ends.of(solution))
     return ends[0].join(ends[1:])
 
 
-def shared_descent(
+def _share(
     rows: VersionedRows,
     penalty: Ridge,
-    near: Array,
-    neighbour: np.ndarray,
+    start: Array,
+    near: Neighbours,
     limits: Limits,
     intercept: bool,
     seed: int,
-) -> tuple[Descent, Scale]:
-    """Return a descent that starts with the curvature of all rows at the neighbours, and its coordinates."""
-    whole, n_sampled = rows.whole, curvature_rows(rows.whole)
-    sample = whole.sample(n_sampled, seed)
-    middle = near[:, [near.shape[1] // 2]]
-    scale = Scale.from_sums(sample.sums(middle, "diagonal"), penalty.strength, intercept)
-    factors = shared_factors(sample, Objective(scale, penalty), near, neighbour)
-    shared = SampledCurvature(len(neighbour), rows, n_sampled, seed, price(whole)).borrow(factors)
-    return Descent(shared, limits.tol, penalty.free), scale
-
-
-def shared_factors(sample: SelectableRows, objective: Objective, near: Array, neighbour: np.ndarray) -> list[Factor]:
-    """Return for each model the curvature of its neighbour, with a penalty as its own; shared where neighbours are."""
-    used, first = np.unique(neighbour, return_index=True)
-    of_neighbour = {}
-    for f, k, H in zip(used.tolist(), first.tolist(), sample.curvature(near[:, used], objective.scale), strict=True):
-        np.einsum("jj->j", H)[:] += objective.penalty_curvature[k]
-        of_neighbour[f] = Factor(H)
-    return [of_neighbour[f] for f in neighbour.tolist()]
+    at_neighbours: bool,
+) -> Solution:
+    """Descend with the curvature of the neighbours, for as long as that serves."""
+    scale, factors = near.factors(rows, penalty, seed, intercept)
+    shared = SampledCurvature(start.shape[1], rows, curvature_rows(rows.whole), seed, price(rows.whole))
+    descent = Descent(shared.borrow(factors), limits.tol, penalty.free)
+    sums = rows.sums_near(near.coefficients, near.of_model) if at_neighbours else None
+    return solve(rows, penalty, start, descent, limits, intercept=intercept, scale=scale, sums=sums)
 
 
 def fit_one_by_one(

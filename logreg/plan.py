@@ -112,6 +112,16 @@ def are_few(rows: Rows) -> bool:
     return flops <= FULL_FLOPS and rows.n_columns < WIDEST_MATRIX and not rows.is_sample
 
 
+def are_many(rows: Rows) -> bool:
+    """Tell whether rows are so many that a fit starts on samples of them."""
+    return first_sample(rows) < LARGEST_SAMPLE * rows.n_rows
+
+
+def first_sample(rows: Rows) -> int:
+    """Return the rows of the first sample."""
+    return max(FIRST_ROWS_A_COLUMN * (rows.n_columns + 1), FIRST_SAMPLE)
+
+
 def null_coefficients(rows: Rows, n_models: int, intercept: bool) -> Array:
     """Return the optimum without columns: the intercept is the log-odds of the mean outcome. Shape (d + 1, K)."""
     W = np.zeros((rows.n_columns + 1, n_models))
@@ -129,7 +139,7 @@ def start_on_samples(rows: Rows, penalty: Ridge, solver: Solver, intercept: bool
     """
     n_models = penalty.strength.shape[-1]
     W = null_coefficients(rows, n_models, intercept)
-    size = max(FIRST_ROWS_A_COLUMN * (rows.n_columns + 1), FIRST_SAMPLE)
+    size = first_sample(rows)
     while size < LARGEST_SAMPLE * rows.n_rows and solver == "auto":
         seed += 1
         sample = rows.sample(size, seed)
