@@ -170,11 +170,9 @@ def bootstrap(
     setup = Setup.again(estimator, X, y, sample_weight, offset)
     counts = draw(setup, n, method, check_random_state(random_state))
     w = np.append(estimator._coefficients(), estimator.intercept_)
-    with setup:
+    with setup, VersionedRows(setup.rows, Versions(np.arange(n), counts=counts)) as rows:
         influence = influence_on_coefficients(estimator, setup, w)
-        near = setup.rows.from_user_units(w[:, None])
-        with VersionedRows(setup.rows, Versions(np.arange(n), counts=counts)) as rows:
-            ends = fit_resamples(estimator, setup, rows, near)
+        ends = fit_resamples(estimator, setup, rows, setup.rows.from_user_units(w[:, None]))
     W = setup.rows.in_user_units(ends.coefficients)
     arrived = np.array([status.is_optimum for status in ends.status])
     if not arrived.all():

@@ -3,15 +3,16 @@
 numba looks for the folder when a kernel is decorated: ``NUMBA_CACHE_DIR``, then ``__pycache__`` beside the source, then
 the user's cache folder. Whatever goes wrong there costs the time to compile, never a fit.
 
-Code on disk is out of date when the file of its kernel changes, and only then: kernels that call each other, and the
-constants they use, share one file.
+Code on disk is out of date when a file of kernels changes, its own or another, whose kernels it may hold.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -43,7 +44,7 @@ class Cache(FunctionCache):
 
     def __init__(self, function: Callable[..., Any], options: list[str]) -> None:
         super().__init__(function)
-        stamp = (self._impl.locator.get_source_stamp(), options)
+        stamp = (self._impl.locator.get_source_stamp(), stamps_of_kernels(), options)
         self._cache_file = CodeFiles(self._cache_path, self._impl.filename_base, stamp)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
@@ -56,6 +57,13 @@ class Cache(FunctionCache):
         """Keep compiled code, if the folder still lets us."""
         with suppress(Exception):
             super().save_overload(sig, data)
+
+
+@cache
+def stamps_of_kernels() -> tuple[tuple[str, int, int], ...]:
+    """Return when each file of kernels was changed, and its size: the code of one may hold that of others."""
+    files = [(file.name, file.stat()) for file in sorted(Path(__file__).parent.glob("*kernels.py"))]
+    return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in files)
 
 
 def compiler(*fastmath: str) -> Callable[[Callable[..., Any]], Any]:

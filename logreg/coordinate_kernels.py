@@ -1,7 +1,4 @@
-"""Compiled kernels of coordinate descent on a quadratic model with an elastic net.
-
-They call nothing of other files, so the code that is kept of them is out of date only when this file changes.
-"""
+"""Compiled kernels of coordinate descent on a quadratic model with an elastic net."""
 
 from __future__ import annotations
 

@@ -18,7 +18,6 @@ from logreg.compiled import compiled, compiled_as_written
 
 BLOCK_ROWS = 128
 BLOCK_VALUES = 32_768
-LOG_ROWS = 512  # factors from 1 to 2 whose product is finite
 LARGEST_SCORE = 708.0  # exp(-708) is the last normal number; beyond it the terms are 0 to any precision of a sum
 LOG2_E = 1.0 / math.log(2.0)
 LN2_HIGH = float.fromhex("0x1.62e42fefa0000p-1")  # ln 2 in two parts: times a small integer, the first is exact
@@ -102,75 +101,6 @@ def sigmoid_terms(scores: Any, y: Any, weight: Any, terms: Any, power_bits: Any)
             terms[0, i] *= weight[i]
             terms[1, i] *= weight[i]
             terms[2, i] *= weight[i]
-
-
-@compiled
-def residuals_in_place(z: Any, y: Any, share: Any, curvature: Any, once: bool, buffers: Any) -> tuple[float, float]:
-    """Turn up to ``LOG_ROWS`` scores z into residuals times the rows' shares; return the sums of losses and of them.
-
-    Curvatures are written where there is room for them. Where shares are 0 or 1, all rows counting ``once`` or not at
-    all, one log is taken of the product of all ``1 + e``.
-    """
-    e, power, power_bits = buffers
-    n = z.size
-    reduce_range(z, e, power_bits)
-    for i in range(n):
-        e[i] = exponential(e[i]) * power[i]
-    if curvature.size:
-        for i in range(n):
-            p = 1.0 / (1.0 + e[i])
-            curvature[i] = share[i] * e[i] * p * p
-    loss, total, product = 0.0, 0.0, 1.0
-    for i in range(n):
-        sign = 1.0 - 2.0 * y[i]
-        wrong = sign * z[i]
-        p = share[i] * sign / (1.0 + e[i])
-        loss += share[i] * max(wrong, 0.0)
-        z[i] = p if wrong > 0.0 else e[i] * p
-        total += z[i]
-        product *= 1.0 + share[i] * e[i]
-    if once:
-        return loss + math.log(product), total
-    for i in range(n):
-        loss += share[i] * log_of_one_plus(e[i])
-    return loss, total
-
-
-@compiled
-def residuals_of_models(scores: Any, intercepts: Any, versions: Any, once: bool, sums: Any, curvatures: Any) -> None:
-    """Turn scores but for the intercepts, shape (K, m), into residuals; add to ``sums = (loss, gradient)``, (K,) each.
-
-    ``versions = (y, weight, counts, of_model)``: outcomes of each version of the rows, (V, m), or of all, (1, m); the
-    weights of the rows and how often each counts in each version, (V, m), both of which may be empty; and the version
-    of each model. Curvatures, (K, m), are written unless that is empty.
-    """
-    y, weight, counts, of_model = versions
-    loss, gradient = sums
-    buffers = np.empty((2, LOG_ROWS))
-    e, power, power_bits, share = buffers[0], buffers[1], buffers[1].view(np.int64), np.ones(LOG_ROWS)
-    no_curvature = np.empty(0)
-    for k in range(scores.shape[0]):
-        version = of_model[k]
-        outcomes = y[version if y.shape[0] > 1 else 0]
-        for start in range(0, scores.shape[1], LOG_ROWS):
-            z, outcome = scores[k, start : start + LOG_ROWS], outcomes[start : start + LOG_ROWS]
-            m = z.size
-            for i in range(m):
-                z[i] += intercepts[k]
-            if counts.size:
-                count = counts[version, start : start + LOG_ROWS]
-                for i in range(m):
-                    share[i] = count[i]
-            elif weight.size:
-                share[:] = 1.0
-            if weight.size:
-                of_rows = weight[start : start + LOG_ROWS]
-                for i in range(m):
-                    share[i] *= of_rows[i]
-            curvature = curvatures[k, start : start + LOG_ROWS] if curvatures.size else no_curvature
-            found = residuals_in_place(z, outcome, share[:m], curvature, once, (e[:m], power, power_bits))
-            loss[k] += found[0]
-            gradient[k] += found[1]
 
 
 @compiled

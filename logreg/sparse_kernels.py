@@ -1,7 +1,4 @@
-"""Compiled kernels of what is stored for a row: columns of a table, one at a time, and pairs of a sparse row's numbers.
-
-They call nothing of kernels.py, so the code that is kept of them is out of date only when this file changes.
-"""
+"""Compiled kernels of what is stored for a row: columns of a table one by one, pairs of a sparse row's numbers."""
 
 from __future__ import annotations
 

@@ -214,29 +214,33 @@ class VersionedRows(Rows):
             start = stop
 
     def _block_sums(self, start: int, block: Block, versions: Versions, W: Array, full: bool) -> Sums:
-        """Return the sums over a block of rows, piece by piece.
+        """Return the sums over a block of rows.
 
         ``4 n d K`` flops and an exponential a score; a full curvature of dense rows takes ``n d**2 K`` more.
         """
-        n_models = W.shape[1]
+        found = Sums.zeros(self.n_columns, W.shape[1], "full" if full else "none")
+        if self.compiled and self.whole.is_dense and not full:
+            add_dense(block, versions, self.once, W, found)
+        else:
+            self._add_pieces(start, block, versions, W, found)
+        return found
+
+    def _add_pieces(self, start: int, block: Block, versions: Versions, W: Array, found: Sums) -> None:
+        """Add rows of any storage, piece by piece."""
+        n_models, full = W.shape[1], found.curvature is not None
         coefficients, intercepts = np.ascontiguousarray(W[:-1].T), np.ascontiguousarray(W[-1])
-        found = Sums.zeros(self.n_columns, n_models, "full" if full else "none")
         by_pair = np.zeros((n_models, (self.n_columns + 1) * (self.n_columns + 2) // 2 if full else 0))
         residuals = compiled_residuals if self.compiled else plain_residuals
-        memory, curvatures = np.empty(0), np.empty((0, 0))  # memory is kept: fresh pages cost as much as work on them
         for piece, some in self._pieces(block, versions, max(n_models, by_pair.shape[1])):
             X, stop = piece.values(), start + len(piece.y)
             if is_sparse(X):
                 scores = np.ascontiguousarray((X @ W[:-1]).T)
             else:
                 X = np.asarray(X, dtype=np.float64)
-                memory = memory if memory.size else np.empty(n_models * len(X))
-                scores = memory[: n_models * len(X)].reshape(n_models, len(X))
-                np.matmul(coefficients, X.T, out=scores)
+                scores = coefficients @ X.T
             if piece.offset is not None:
                 scores += piece.offset
-            if full:
-                curvatures = np.empty_like(scores)
+            curvatures = np.empty_like(scores) if full else np.empty((0, 0))
             sums = found.loss, found.gradient[-1], curvatures
             residuals(scores, intercepts, (piece, some), self.once, sums)
             found.gradient[:-1] += X.T @ scores.T if is_sparse(X) else (scores @ X).T
@@ -246,7 +250,6 @@ class VersionedRows(Rows):
         if found.curvature is not None:
             below, above = np.tril_indices(self.n_columns + 1)
             found.curvature[:, below, above] = found.curvature[:, above, below] = by_pair
-        return found
 
     def _pairs(self, start: int, stop: int, X: Array) -> Array:
         """Return the products of pairs of columns of some rows; of few rows they are kept from pass to pass."""
@@ -276,6 +279,35 @@ def pairs_of(X: Array) -> Array:
     return products
 
 
+def add_dense(block: Block, versions: Versions, once: bool, W: Array, found: Sums) -> None:
+    """Add a block of dense rows to losses and gradients by the compiled kernel."""
+    from logreg.model_kernels import dense_models
+    from logreg.sweep import dense_arrays_of, fixed
+
+    X, by_column, origin = dense_arrays_of(block)
+    subset = np.empty(0, dtype=np.int32) if block.subset is None else block.subset
+    gradient = np.zeros(W.T.shape)
+    dense_models(
+        X,
+        by_column,
+        (origin, fixed(block.offset), fixed(subset)),
+        arrays_of_versions(block, versions),
+        once,
+        fixed(np.ascontiguousarray(W.T)),
+        (found.loss, gradient),
+    )
+    found.gradient[:] = gradient.T
+
+
+def arrays_of_versions(block: Block, versions: Versions) -> tuple[np.ndarray, ...]:
+    """Return outcomes, weight, counts and the versions of the models as the kernels take them."""
+    from logreg.sweep import fixed
+
+    y = block.y[None, :] if versions.outcomes is None else np.ascontiguousarray(versions.outcomes)
+    counts = np.empty((0, 0), dtype=np.bool_) if versions.counts is None else np.ascontiguousarray(versions.counts)
+    return fixed(y), fixed(block.weight), fixed(counts), fixed(versions.of_model)
+
+
 def compiled_residuals(
     scores: Array, intercepts: Array, rows: tuple[Block, Versions], once: bool, sums: tuple[Array, Array, Array]
 ) -> None:
@@ -283,14 +315,10 @@ def compiled_residuals(
 
     Add to ``sums = (losses, sums of residuals, curvatures)``, where the last are written, (K, m), unless empty.
     """
-    from logreg.kernels import residuals_of_models
+    from logreg.model_kernels import residuals_of_models
     from logreg.sweep import fixed
 
-    block, versions = rows
-    y = block.y[None, :] if versions.outcomes is None else versions.outcomes
-    counts = np.empty((0, 0), dtype=np.bool_) if versions.counts is None else versions.counts
-    given = fixed(y), fixed(block.weight), fixed(counts), fixed(versions.of_model)
-    residuals_of_models(scores, fixed(intercepts), given, once, sums[:2], sums[2])
+    residuals_of_models(scores, fixed(intercepts), arrays_of_versions(*rows), once, sums[:2], sums[2])
 
 
 def plain_residuals(
