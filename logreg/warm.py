@@ -12,7 +12,7 @@ from scipy import sparse
 from logreg.columns import Category, Columns, Numbers
 from logreg.coordinate import QuadraticModel
 from logreg.penalty import ElasticNet
-from logreg.rows import SelectableRows
+from logreg.rows import SelectableRows, VersionedRows, Versions
 from logreg.rows.memory import COMPILED_FROM
 from logreg.scale import Scale
 from logreg.sums import CurvatureKind
@@ -42,9 +42,9 @@ def warm_up() -> None:
     """Compile what fits of large data run, or load it from the cache, so that no fit has to.
 
     Fits of a million numbers and more run compiled code, which the first of them on a machine compiles and the first
-    in a process loads. Call this where the wait would disturb, for example when a service starts. It takes about 10
-    seconds with an empty cache and one second with a full one, and covers dense float64 and float32 of either order,
-    sparse matrices and category columns, on one thread and on several, and elastic nets.
+    in a process loads. Call this where the wait would disturb, for example when a service starts. It takes about 20
+    seconds with an empty cache and two with a full one, and covers dense float64 and float32 of either order,
+    sparse matrices and category columns, on one thread and on several, elastic nets, and cross-validation.
 
     The cache is the package's own ``__pycache__``; where that cannot be written to, the user's cache folder
     (``~/.cache/numba`` on Linux); or the folder that the environment variable ``NUMBA_CACHE_DIR`` names. Where none can
@@ -66,6 +66,8 @@ def warm_up() -> None:
                     sums = rows.sums(w, kind)
                 rows.curvature(w, Scale.from_sums(sums, np.zeros(1), intercept=True))
                 rows.sums(np.hstack([w, w]))
+                folds = Versions(np.array([0, 1]), counts=np.ones((2, len(y)), dtype=np.bool_))
+                VersionedRows(rows, folds).sums(np.hstack([w, w]))
         if rows.is_csc:
             rows.coordinate_step(w[:, 0], np.arange(2), ElasticNet.nothing(2), 1.0, True)
     QuadraticModel(np.eye(2)).minimise(np.ones(2), np.zeros(2), ElasticNet.nothing(2), 1.0)

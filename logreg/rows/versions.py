@@ -304,7 +304,10 @@ def arrays_of_versions(block: Block, versions: Versions) -> tuple[np.ndarray, ..
     from logreg.sweep import fixed
 
     y = block.y[None, :] if versions.outcomes is None else np.ascontiguousarray(versions.outcomes)
-    counts = np.empty((0, 0), dtype=np.bool_) if versions.counts is None else np.ascontiguousarray(versions.counts)
+    counts = np.empty((0, 0), dtype=np.uint8)
+    if versions.counts is not None:
+        counts = np.ascontiguousarray(versions.counts)
+        counts = counts.view(np.uint8) if counts.dtype == np.bool_ else counts
     return fixed(y), fixed(block.weight), fixed(counts), fixed(versions.of_model)
 
 
