@@ -1,9 +1,10 @@
-"""Run the benchmarks: problems x peers, passes, predictions, memory, the sigmoid, paths. `make bench` runs all of it.
+"""Run the benchmarks: problems x peers, passes, predictions, memory, the sigmoid, paths, many models; by default all.
 
 python benchmarks/run.py                                      everything; rewrites results.json, RESULTS.md, results.png
 python benchmarks/run.py --problems tall,mid                  these problems alone; the others stay as they were
 python benchmarks/run.py --problems small --peers logreg,glum                 these peers alone; prints, writes nothing
 python benchmarks/run.py --paths text,spam                    these paths alone; the others stay as they were
+python benchmarks/run.py --many folds,bootstrap               these of many models alone; the others stay as they were
 python benchmarks/run.py --problems tall --quick                             a tenth of the rows; prints, writes nothing
 """
 
@@ -22,6 +23,7 @@ from pathlib import Path
 from time import perf_counter
 
 import report
+from many import MANY
 from measure import FIRST_LIMIT, measure
 from path_problems import PATHS
 from peers import BASELINE, PEERS
@@ -60,14 +62,14 @@ def main():
         print(name, file=sys.stderr)
         results[name] = stamp | {"rows": section(name, wanted.quick)}
         write(results, wanted.written)
-    for name in wanted.paths:
-        print(f"path {name}", file=sys.stderr)
-        measured = section("paths", wanted.quick, "--problems", name)
-        others = [row for row in results.get("paths", {"rows": []})["rows"] if row["problem"] != name]
-        results["paths"] = stamp | {
-            "rows": sorted(others + measured, key=lambda row: list(PATHS).index(row["problem"]))
-        }
-        write(results, wanted.written)
+    for part, names, known in ("paths", wanted.paths, PATHS), ("many", wanted.many, MANY):
+        for name in names:
+            print(f"{part} {name}", file=sys.stderr)
+            measured = section(part, wanted.quick, "--problems", name)
+            others = [row for row in results.get(part, {"rows": []})["rows"] if row["problem"] != name]
+            rows = sorted(others + measured, key=lambda row: list(known).index(row["problem"]))
+            results[part] = stamp | {"rows": rows}
+            write(results, wanted.written)
     if not wanted.written:
         print(report.text(results))
 
@@ -79,10 +81,12 @@ def arguments():
     parser.add_argument("--peers", type=chosen_from(PEERS), default=list(PEERS), help="comma-separated, default all")
     parser.add_argument("--sections", type=chosen_from(SECTIONS), help="comma-separated, of " + ", ".join(SECTIONS))
     parser.add_argument("--paths", type=chosen_from(PATHS), help="comma-separated, of " + ", ".join(PATHS))
+    parser.add_argument("--many", type=chosen_from(MANY), help="comma-separated, of " + ", ".join(MANY))
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="a tenth of the rows; prints, writes nothing")
     wanted = parser.parse_args()
-    everything = wanted.problems is None and wanted.sections is None and wanted.paths is None
+    everything = all(part is None for part in (wanted.problems, wanted.sections, wanted.paths, wanted.many))
+    wanted.many = list(MANY) if everything else wanted.many or []
     wanted.paths = list(PATHS) if everything else wanted.paths or []
     wanted.problems = list(PROBLEMS) if everything else wanted.problems or []
     wanted.sections = list(SECTIONS) if everything else wanted.sections or []
