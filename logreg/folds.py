@@ -120,7 +120,7 @@ def fit_grid(
             spread = version.spread() if setup.standardize else 1.0
             paths.append(_down(setup, version, spread, of_fold, l1_ratio, limits))
         ends = paths[0].join(paths[1:])
-    late = np.array([not status.is_optimum for status in ends.status])
+    late = np.array([status in (Status.OUT_OF_PASSES, Status.SEPARATED) for status in ends.status])
     return GridOfFits(
         coefficients=ends.coefficients.T.reshape(*strengths.shape, -1),
         n_iter=ends.n_iter.reshape(strengths.shape),

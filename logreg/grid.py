@@ -53,7 +53,8 @@ def strengths_that_matter(setup: Setup, l1_ratio: float) -> tuple[float, float]:
     penalised = (size > 0) & (unit > 0) & (unit < STRONGEST)
     if not penalised.any():
         return 1.0, 1.0  # nothing to choose from
-    most = float((np.sqrt(unit) * size)[penalised].max()) if l1_ratio else float((unit * size**2)[penalised].max())
+    felt = unit[penalised] * size[penalised] ** 2
+    most = float(np.sqrt(felt).max() if l1_ratio else felt.max())
     weakest = BIAS / (rows.n_rows**0.5 * most)
     if l1_ratio > 0.0:
         strongest = ElasticPath(rows, setup.elastic_net(l1_ratio), Limits(), setup.intercept).largest

@@ -90,13 +90,14 @@ def scores_of_scorer(
 ) -> Array:
     """Return the scores, (F, R, C), of a scorer that is given copies of a model with the coefficients of each fold."""
     scores = np.empty(paths.shape[:3])
+    X, y = data
     for f, test in enumerate(folds.test):
-        X, y = (_safe_indexing(part, test) for part in data)
+        held = _safe_indexing(X.tocsr() if is_sparse(X) else X, test), _safe_indexing(y, test)
         given = {name: _safe_indexing(value, test) for name, value in params.items()}
         for place in np.ndindex(scores.shape[1:]):
             fitted = copy.copy(model)
             fitted.__dict__ |= predictor_of(paths[(f, *place)][:, None])
-            scores[(f, *place)] = scorer(fitted, X, y, **given)
+            scores[(f, *place)] = scorer(fitted, *held, **given)
     return scores
 
 

@@ -16,7 +16,7 @@ def choose(scores: Array, Cs: Array, select: str) -> tuple[int, int]:
     the best mean below it.
     """
     mean = scores.mean(axis=0)
-    ratio, best = np.unravel_index(int(np.argmax(mean)), mean.shape)
+    best, ratio = np.unravel_index(int(np.argmax(mean.T)), mean.T.shape)  # of equals the first C, then the first ratio
     if select == "1se":
         near = np.flatnonzero(mean[ratio] >= mean[ratio, best] - standard_errors(scores)[ratio, best])
         best = near[np.argmin(Cs[near])]
@@ -36,7 +36,7 @@ def results(scores: Array, Cs: Array, l1_ratios: Array, seconds: tuple[float, fl
     The fits share their passes, so each is said to have taken an equal part of the time.
     """
     n_folds, n_ratios, n_Cs = scores.shape
-    params = [{"C": C, "l1_ratio": ratio} for ratio in l1_ratios.tolist() for C in Cs.tolist()]
+    params = [{"C": C, "l1_ratio": ratio} for C in Cs.tolist() for ratio in l1_ratios.tolist()]
     found: dict[str, Any] = {}
     for name, total in zip(("fit", "score"), seconds, strict=True):
         found[f"mean_{name}_time"] = np.full(len(params), total / (n_folds * len(params)))
@@ -44,7 +44,7 @@ def results(scores: Array, Cs: Array, l1_ratios: Array, seconds: tuple[float, fl
     for name in ("C", "l1_ratio"):
         found[f"param_{name}"] = np.ma.array([param[name] for param in params])
     found["params"] = params
-    flat = scores.reshape(n_folds, n_ratios * n_Cs)
+    flat = scores.swapaxes(1, 2).reshape(n_folds, n_Cs * n_ratios)
     found |= {f"split{f}_test_score": of_fold for f, of_fold in enumerate(flat)}
     mean = flat.mean(axis=0)
     found |= {"mean_test_score": mean, "std_test_score": flat.std(axis=0)}
@@ -54,9 +54,9 @@ def results(scores: Array, Cs: Array, l1_ratios: Array, seconds: tuple[float, fl
 
 def best_of_folds(scores: Array, paths: Array, Cs: Array, l1_ratios: Array) -> tuple[Array, float, float]:
     """Return mean coefficients over folds, each at its best penalty, and the means of these C and l1_ratios."""
-    best = [np.unravel_index(int(np.argmax(of_fold)), of_fold.shape) for of_fold in scores]
-    mean = np.mean([paths[f, ratio, c] for f, (ratio, c) in enumerate(best)], axis=0)
-    return mean, float(Cs[[c for _, c in best]].mean()), float(l1_ratios[[ratio for ratio, _ in best]].mean())
+    best = [np.unravel_index(int(np.argmax(of_fold.T)), of_fold.T.shape) for of_fold in scores]
+    mean = np.mean([paths[f, ratio, c] for f, (c, ratio) in enumerate(best)], axis=0)
+    return mean, float(Cs[[c for c, _ in best]].mean()), float(l1_ratios[[ratio for _, ratio in best]].mean())
 
 
 def legacy_layout(found: dict[str, Any], label: Any, by_ratio: bool) -> dict[str, Any]:
