@@ -62,7 +62,7 @@ class LogisticRegressionCV(LogisticRegression):
     use_legacy_attributes : bool, default=False
         Whether C_, l1_ratio_, scores_, coefs_paths_ and n_iter_ have the shapes of scikit-learn before version 1.10.
     penalty, penalty_factor, standardize, positive, bounds, tol, fit_intercept, class_weight, random_state, solver, \
-max_iter, multi_class, verbose, categories, unknown, missing, n_jobs, dual, intercept_scaling
+max_iter, multi_class, verbose, categories, unknown, missing, inference, n_jobs, dual, intercept_scaling
         As in :class:`LogisticRegression`, for every fit. Levels of categories are learnt from all rows; "balanced"
         weights are those of each training set.
 
@@ -142,6 +142,7 @@ max_iter, multi_class, verbose, categories, unknown, missing, n_jobs, dual, inte
         categories: Any = "error",
         unknown: str = "error",
         missing: str = "error",
+        inference: bool | str = "auto",
         n_jobs: int | None = None,
     ) -> None:
         self.Cs = Cs
@@ -169,6 +170,7 @@ max_iter, multi_class, verbose, categories, unknown, missing, n_jobs, dual, inte
         self.categories = categories
         self.unknown = unknown
         self.missing = missing
+        self.inference = inference
         self.n_jobs = n_jobs
 
     @with_callbacks  # type: ignore[untyped-decorator]
@@ -196,6 +198,9 @@ max_iter, multi_class, verbose, categories, unknown, missing, n_jobs, dual, inte
         """
         model, l1_ratios = self._model(), parameters.l1_ratios(self)
         parameters.check_selection(self)
+        scorer = None if self._is_own_metric() else get_scorer(self.scoring)
+        if scorer is not None and offset is not None:
+            raise ValueError(self._without_offset())
         routed = self._routed(sample_weight, params)
         context = self._init_callback_context(max_subtasks=None)
         began = time.perf_counter()
@@ -210,11 +215,13 @@ max_iter, multi_class, verbose, categories, unknown, missing, n_jobs, dual, inte
             Cs = np.array([np.inf]) if self.penalty in ("none", None) else inverse_strengths(self.Cs, l1_ratios, setup)
             fits = self._fits(setup, folds, Cs, l1_ratios, weight, limits)
             seconds = time.perf_counter() - began
-            if self._is_own_metric():
+            if scorer is None:
                 scores = scores_of_metric(setup, folds, fits, weight, self.scoring)
             else:
-                scorer = get_scorer(self.scoring)
-                scores = scores_of_scorer(scorer, model, folds, paths_of(setup, fits), (X, y), routed.scorer.score)
+                given = routed.scorer.score | (
+                    {"sample_weight": weight} if "sample_weight" in routed.scorer.score else {}
+                )
+                scores = scores_of_scorer(scorer, model, folds, paths_of(setup, fits), (X, y), given)
             check_scores(scores, Cs, l1_ratios)
             timed = seconds, time.perf_counter() - began - seconds
             ratio, best = choose(scores, Cs, self.select)
@@ -297,6 +304,10 @@ max_iter, multi_class, verbose, categories, unknown, missing, n_jobs, dual, inte
 
     def _is_own_metric(self) -> bool:
         return self.scoring is None or (isinstance(self.scoring, str) and self.scoring in METRICS)
+
+    def _without_offset(self) -> str:
+        known = ", ".join(repr(name) for name in METRICS if name)
+        return f"scoring={self.scoring!r} cannot take the offset into account; use one of {known}."
 
     def _routed(self, sample_weight: Any, params: dict[str, Any]) -> Bunch:
         """Return what is for the splitter's ``split`` and for the scorer's ``score``."""

@@ -55,10 +55,11 @@ def strengths_that_matter(setup: Setup, l1_ratio: float) -> tuple[float, float]:
         return 1.0, 1.0  # nothing to choose from
     felt = unit[penalised] * size[penalised] ** 2
     most = float(np.sqrt(felt).max() if l1_ratio else felt.max())
-    weakest = BIAS / (rows.n_rows**0.5 * most)
+    n_rows = max(setup.problem.total_weight, 2.0)  # a row of weight 2 is the row twice
+    weakest = BIAS / (n_rows**0.5 * most)
     if l1_ratio > 0.0:
         strongest = ElasticPath(rows, setup.elastic_net(l1_ratio), Limits(), setup.intercept).largest
-        weakest = min(weakest, strongest * parameters.path_ratio(None, rows.n_columns, rows.n_rows))
+        weakest = min(weakest, strongest * parameters.path_ratio(None, rows.n_columns, int(n_rows)))
     else:
         strongest = max(strongest_ridge(rows, W, at_null, scale, np.where(penalised, unit, np.inf)), 10.0 * weakest)
     return max(weakest, strongest / WIDEST), strongest

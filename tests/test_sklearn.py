@@ -25,7 +25,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils import estimator_html_repr
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from logreg import LogisticRegression
+from logreg import LogisticRegression, LogisticRegressionCV
 from logreg.datasets import load_penguins
 
 TIGHT = 1e-10
@@ -45,7 +45,14 @@ def assert_same_optimum(clf, other, rtol=1e-7):
     assert_allclose(clf.intercept_, other.intercept_, rtol=rtol, atol=rtol * max(1.0, scale))
 
 
-@parametrize_with_checks([LogisticRegression(), LogisticRegression(solver="newton")])
+@parametrize_with_checks(
+    [
+        LogisticRegression(),
+        LogisticRegression(solver="newton"),
+        LogisticRegressionCV(cv=3),  # some checks have no more rows of a class
+        LogisticRegressionCV(3, l1_ratios=[0.0, 0.5], cv=3),
+    ]
+)
 def test_passes_every_check_of_scikit_learn_without_a_warning(estimator, check):
     check(estimator)
 

@@ -72,9 +72,11 @@ class VersionedRows(Rows):
     whole : SelectableRows
         The rows themselves, whose weights the counts multiply.
     versions : Versions
+    origin : VersionedRows, default=None
+        What these are a sample of: its threads serve them too.
     """
 
-    def __init__(self, whole: SelectableRows, versions: Versions) -> None:
+    def __init__(self, whole: SelectableRows, versions: Versions, origin: VersionedRows | None = None) -> None:
         self.whole, self.versions = whole, versions
         self.n_rows, self.n_columns, self.n_values = whole.n_rows, whole.n_columns, whole.n_values
         self.flops_a_value, self.reading_a_value = whole.flops_a_value, whole.reading_a_value
@@ -87,8 +89,10 @@ class VersionedRows(Rows):
         self.once = whole.weight is None and (versions.counts is None or versions.counts.dtype == np.bool_)
         self.kept: dict[tuple[int, int], Array] = {}
         self.compiled = whole.compiled or self.n_rows * len(versions.of_model) >= COMPILED_FROM
-        self.has_threads = self.compiled and not whole.compiled and whole.n_threads > 1
-        if self.has_threads:
+        self.has_threads = origin is None and self.compiled and not whole.compiled and whole.n_threads > 1
+        if origin is not None:
+            self.executor = origin.executor
+        elif self.has_threads:
             self.executor = ThreadPoolExecutor(whole.n_threads, thread_name_prefix="logreg")
 
     def __enter__(self) -> Self:
@@ -144,7 +148,7 @@ class VersionedRows(Rows):
     def sample(self, n_rows: int, seed: int) -> VersionedRows:
         """Draw a sample of all rows, the same for all versions."""
         index, sample = self.whole.drawn(n_rows, seed)
-        return self if sample is self.whole else VersionedRows(sample, self.versions.rows(index))
+        return self if sample is self.whole else VersionedRows(sample, self.versions.rows(index), self)
 
     def in_user_units(self, W: Array) -> Array:
         """Return coefficients of these rows as coefficients of X."""
