@@ -23,6 +23,7 @@ from logreg.estimator import LogisticRegression
 from logreg.folds import Folds, GridOfFits, balancing, fit_grid, paths_of
 from logreg.grid import inverse_strengths
 from logreg.held_out import METRICS, check_scores, scores_of_metric, scores_of_scorer
+from logreg.inference.information import kept_information
 from logreg.loss import Array
 from logreg.report import PassReporter, attributes_of, has_callbacks, predictor_of
 from logreg.rows import VersionedRows, Versions
@@ -30,6 +31,7 @@ from logreg.selection import best_of_folds, choose, legacy_layout, results
 from logreg.setup import Setup
 from logreg.stop import Limits
 
+LEARNT = ("_encoding", "_information")  # private attributes of a fit
 OWN = ("Cs", "l1_ratios", "cv", "scoring", "select", "refit", "use_legacy_attributes")  # beside LogisticRegression's
 
 
@@ -218,25 +220,26 @@ max_iter, multi_class, verbose, categories, unknown, missing, inference, n_jobs,
             if scorer is None:
                 scores = scores_of_metric(setup, folds, fits, weight, self.scoring)
             else:
-                given = routed.scorer.score | (
-                    {"sample_weight": weight} if "sample_weight" in routed.scorer.score else {}
-                )
+                given = dict(routed.scorer.score)
+                if "sample_weight" in given:
+                    given["sample_weight"] = weight
                 scores = scores_of_scorer(scorer, model, folds, paths_of(setup, fits), (X, y), given)
             check_scores(scores, Cs, l1_ratios)
             timed = seconds, time.perf_counter() - began - seconds
             ratio, best = choose(scores, Cs, self.select)
-            solution, _ = setup.solve(
-                float(setup.strengths(1.0 / Cs[best])),
-                float(l1_ratios[ratio]),
-                "auto",
-                replace(limits, on_pass=None),
-                fits[ratio].coefficients[:, best].mean(axis=0)[:, None],  # that of all rows but for its square
-                model._seed(),
-            )
+            C, l1_ratio = float(Cs[best]), float(l1_ratios[ratio])
+            # The mean over the folds is the fit of all rows but for second-order terms.
+            start = fits[ratio].coefficients[:, best].mean(axis=0)[:, None]
+            limits = replace(limits, on_pass=None)
+            strength = float(setup.strengths(1.0 / C))
+            solution, redundancy = setup.solve(strength, l1_ratio, "auto", limits, start, model._seed())
+            wanted = self.inference if self.refit else False
+            information = kept_information(setup, wanted, strength, l1_ratio, solution, redundancy)
         paths = paths_of(setup, fits)
         found = attributes_of(setup.rows.in_user_units(solution.coefficients), solution) | {
-            "C_": float(Cs[best]),
-            "l1_ratio_": float(l1_ratios[ratio]),
+            "_information": information,
+            "C_": C,
+            "l1_ratio_": l1_ratio,
             "scores_": scores,
             "coefs_paths_": paths[:, :, :, None, : paths.shape[-1] - (not self.fit_intercept)],
             "n_iter_": np.stack([fit.n_iter for fit in fits], axis=1),
@@ -252,7 +255,7 @@ max_iter, multi_class, verbose, categories, unknown, missing, inference, n_jobs,
             **told, reconstruction_attributes={"feature_names_in_": None} | vars(model) | found
         )
         warn_of_fits(fits, self.max_iter)
-        learnt = {name: value for name, value in vars(model).items() if name.endswith("_") or name == "_encoding"}
+        learnt = {name: value for name, value in vars(model).items() if name.endswith("_") or name in LEARNT}
         kept = self.get_params(deep=False) | {name: value for name, value in vars(self).items() if name[0] == "_"}
         self.__dict__ = kept | learnt | found
         return self
@@ -266,9 +269,7 @@ max_iter, multi_class, verbose, categories, unknown, missing, inference, n_jobs,
             weight = validate.row_numbers("sample_weight", sample_weight, len(outcome))
             return float(METRICS[self.scoring](self.decision_function(X, offset)[None, :], outcome, weight)[0])
         if offset is not None:
-            raise ValueError(
-                f"scoring={self.scoring!r} cannot take an offset; use one of {', '.join(map(str, METRICS))}."
-            )
+            raise ValueError(self._without_offset())
         given = {} if sample_weight is None else {"sample_weight": sample_weight}
         return float(get_scorer(self.scoring)(self, X, y, **given))
 
@@ -277,7 +278,7 @@ max_iter, multi_class, verbose, categories, unknown, missing, inference, n_jobs,
         """The final fit as an estimator of one penalty."""
         check_is_fitted(self)
         chosen = self._model()
-        learnt = {name: value for name, value in vars(self).items() if name.endswith("_") or name == "_encoding"}
+        learnt = {name: value for name, value in vars(self).items() if name.endswith("_") or name in LEARNT}
         chosen.__dict__ |= learnt
         chosen.set_params(C=float(np.ravel(self.C_)[0]), l1_ratio=float(np.ravel(self.l1_ratio_)[0]))
         return chosen

@@ -16,6 +16,8 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from logreg import parameters, predictors, validate
+from logreg.inference.information import kept_information
+from logreg.inference.methods import Inference
 from logreg.loss import Array
 from logreg.predict import Formula, linear, log_probabilities, predict_rows, probabilities
 from logreg.products import is_sparse
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from logreg.leave_one_out import LeaveOneOut
 
 
-class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+class LogisticRegression(Inference, CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """Binary logistic regression, fitted by gradient descent preconditioned with the sigmoid's derivative.
 
     Minimises over coefficients w and intercept b
@@ -89,6 +91,9 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Whether a level that fit has not seen raises in predictions, or contributes nothing.
     missing : {"error", "level"}, default="error"
         Whether a missing cell in a category column raises, or is a level of its own, the last one.
+    inference : {"auto", True, False}, default="auto"
+        Whether the curvature at the optimum is kept, d x d numbers, for ``summary`` and all that needs standard errors:
+        "auto" keeps it where it costs little, up to ``n d**2 = 2e9``.
     n_jobs : int, default=None
         Threads for large data. None means what ``joblib.parallel_config`` says, or else all cores, and one inside a
         joblib worker.
@@ -201,6 +206,7 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         categories: Any = "error",
         unknown: str = "error",
         missing: str = "error",
+        inference: bool | str = "auto",
         n_jobs: int | None = None,
     ) -> None:
         self.C = C
@@ -224,6 +230,7 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.categories = categories
         self.unknown = unknown
         self.missing = missing
+        self.inference = inference
         self.n_jobs = n_jobs
 
     @with_callbacks  # type: ignore[untyped-decorator]
@@ -271,6 +278,7 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             limits, start = Limits(self.tol, self.max_iter, tell), self._warm_coefficients(rows, fitted)
             strength = setup.strengths(strength)
             solution, redundancy = setup.solve(strength, l1_ratio, solver, limits, start, self._seed())
+            fitted._information = kept_information(setup, self.inference, strength, l1_ratio, solution, redundancy)
         fitted.__dict__ |= attributes_of(rows.in_user_units(solution.coefficients), solution)
         context.call_on_fit_task_end(**told, reconstruction_attributes=fitted._fitted_state())
         warn_of(solution, redundancy, fitted._terms())  # where that is an error, the estimator stays as it was

@@ -58,6 +58,15 @@ class Factor:
             solution, _ = self.potrs(self.cholesky, g, lower=0)
         return np.asarray((solution.T * self.unit).T, dtype=np.float64)
 
+    def inverse_root(self) -> Array:
+        """Return a root A of the inverse, or of the pseudo-inverse: ``A A' = H^-1``."""
+        if self.diagonalised:
+            root = self.vectors / np.sqrt(self.values)
+        else:
+            root = np.triu(lapack.dtrtri(self.cholesky, lower=0)[0])
+        scaled: Array = self.unit[:, None] * root
+        return scaled
+
 
 class FactorStack:
     """The curvatures of many models over few columns, which can be divided by together.

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.linalg import lapack
 
 from logreg import parameters, predictors
 from logreg.factor import Factor
@@ -174,7 +173,7 @@ def inverse_curvature(estimator: Any, setup: Setup, w: Array) -> tuple[np.ndarra
     H = rows.curvature(W, scale, columns)[0]
     scale = scale.of(columns)
     np.einsum("jj->j", H)[:-1] += penalty.l2[columns] * scale.unit[:-1] ** 2
-    root = scale.coefficients(inverse_root(Factor(H)))
+    root = scale.coefficients(Factor(H).inverse_root())
     check_optimum(estimator, penalty, sums, W[:, 0], columns, root)
     return columns, root
 
@@ -191,16 +190,6 @@ def what_counts(estimator: Any, setup: Setup, w: Array) -> tuple[ElasticNet, np.
             f"{WIDEST_MATRIX}; cross-validate instead, or select fewer with an L1 penalty."
         )
     return penalty, columns
-
-
-def inverse_root(factor: Factor) -> Array:
-    """Return a root A of the inverse curvature, or of its pseudo-inverse: ``A A' = H^-1``."""
-    if factor.diagonalised:
-        root = factor.vectors / np.sqrt(factor.values)
-    else:
-        root = np.triu(lapack.dtrtri(factor.cholesky, lower=0)[0])
-    scaled: Array = factor.unit[:, None] * root
-    return scaled
 
 
 def check_optimum(estimator: Any, penalty: ElasticNet, sums: Sums, w: Array, columns: np.ndarray, root: Array) -> None:

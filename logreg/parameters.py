@@ -181,6 +181,8 @@ def check_parameters(estimator: Any) -> None:
     for name in ("fit_intercept", "warm_start", "standardize", "positive"):
         if not isinstance(getattr(estimator, name), (bool, np.bool_)):
             raise ValueError(f"{name}={getattr(estimator, name)!r} must be True or False.")
+    if estimator.inference not in ("auto", True, False):
+        raise ValueError(f"inference={estimator.inference!r} must be 'auto', True or False.")
     check_categories(estimator)
     if estimator.multi_class not in ("auto", "ovr", "deprecated", None):
         raise ValueError(

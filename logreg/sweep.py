@@ -35,10 +35,20 @@ MATRIX_ROWS = 4_096  # of it that become a matrix at a time
 LANES, MANY_LEVELS = 4, 4_096  # sums of a level, unless levels are so many that neighbours seldom share one
 Parts = Callable[[Callable[[slice], None]], Iterable[None]]
 ColumnSums = tuple[Array, Array, Array]  # gradient, diagonal and cross terms of each column, the last two may be empty
-INT, FLOAT = ctypes.POINTER(ctypes.c_int), ctypes.POINTER(ctypes.c_float)
-SSYRK = ctypes.CFUNCTYPE(
-    None, *[ctypes.c_char_p] * 2, INT, INT, FLOAT, ctypes.c_void_p, INT, FLOAT, ctypes.c_void_p, INT
-)(get_cython_function_address("scipy.linalg.cython_blas", "ssyrk"))
+INT = ctypes.POINTER(ctypes.c_int)
+
+
+def syrk(name: str, number: Any) -> Any:
+    """Return BLAS's product of a matrix with its transpose, for one type of numbers."""
+    one = ctypes.POINTER(number)
+    arguments = [*[ctypes.c_char_p] * 2, INT, INT, one, ctypes.c_void_p, INT, one, ctypes.c_void_p, INT]
+    return ctypes.CFUNCTYPE(None, *arguments)(get_cython_function_address("scipy.linalg.cython_blas", name))
+
+
+SYRK = {
+    "float32": (syrk("ssyrk", ctypes.c_float), ctypes.c_float),
+    "float64": (syrk("dsyrk", ctypes.c_double), ctypes.c_double),
+}
 
 
 def block_sums(block: Block, W: Array, kind: CurvatureKind) -> Sums:
@@ -209,15 +219,15 @@ def make_symmetric(one_sided: Array) -> None:
     np.einsum("jj->j", one_sided)[:] = diagonal
 
 
-def curvature(block: Block, W: Array, scale: Scale) -> np.ndarray:
-    """Return the curvatures of K models over a block of dense rows, in coordinates and in float32.
+def curvature(block: Block, W: Array, scale: Scale, dtype: type[np.floating[Any]]) -> np.ndarray:
+    """Return the curvatures of K models over a block of dense rows, in coordinates, computed in float32 or float64.
 
     Only the lower triangles, of shape (K, d + 1, d + 1), are computed.
     """
     center, unit = fixed(scale.center), fixed(scale.unit)
     n, d = block.X.shape if block.subset is None else (len(block.subset), block.X.shape[1])
-    root = np.empty((min(max(n, 1), ROOT_VALUES // (d + 1) + 1), d + 1), dtype=np.float32)
-    squares = np.zeros((W.shape[1], d + 1, d + 1), dtype=np.float32)
+    root = np.empty((min(max(n, 1), ROOT_VALUES // (d + 1) + 1), d + 1), dtype=dtype)
+    squares = np.zeros((W.shape[1], d + 1, d + 1), dtype=dtype)
     for start in range(0, n, len(root)):
         part = block.rows(start, min(start + len(root), n))
         filled = root[: len(part.y)]
@@ -228,11 +238,12 @@ def curvature(block: Block, W: Array, scale: Scale) -> np.ndarray:
 
 
 def add_lower_square(A: np.ndarray, total: np.ndarray) -> None:
-    """Add the lower triangle of ``A' A``, float32, without the lock of the interpreter, which SciPy's wrapper holds."""
-    (n, d), one = A.shape, ctypes.c_float(1.0)
+    """Add the lower triangle of ``A' A`` without the lock of the interpreter, which SciPy's wrapper holds."""
+    multiply, number = SYRK[A.dtype.name]
+    (n, d), one = A.shape, number(1.0)
     size, depth = ctypes.c_int(d), ctypes.c_int(n)
     # BLAS reads rows as columns: its upper triangle of A A' is our lower one of A' A.
-    SSYRK(b"U", b"N", size, depth, one, A.ctypes.data, size, one, total.ctypes.data, size)
+    multiply(b"U", b"N", size, depth, one, A.ctypes.data, size, one, total.ctypes.data, size)
 
 
 def arrays_of(block: Block) -> tuple[np.ndarray, ...]:

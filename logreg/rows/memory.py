@@ -163,6 +163,16 @@ class MemoryRows(Rows):
 
     def curvature(self, W: Array, scale: Scale, columns: np.ndarray | None = None) -> np.ndarray:
         """Square standardised rows in float32: what is left of cancellation and of scales needs no more digits."""
+        return self._curvature(W, scale, columns, np.float32)
+
+    def exact_curvature(self, W: Array, scale: Scale) -> Array:
+        """Return the same of all columns in float64, both triangles."""
+        lower = self._curvature(W, scale, None, np.float64)
+        return np.tril(lower) + np.tril(lower, -1).swapaxes(1, 2)
+
+    def _curvature(
+        self, W: Array, scale: Scale, columns: np.ndarray | None, dtype: type[np.floating[Any]]
+    ) -> np.ndarray:
         if self.paired:
             curvature = self.paired_curvature(W, columns)
             for H in curvature:
@@ -172,8 +182,8 @@ class MemoryRows(Rows):
             return super().curvature(W, scale, columns)
         from logreg import sweep
 
-        squares = reduce(add, self.map(lambda block: sweep.curvature(block, W, scale), self.chunks()))
-        squares /= np.float32(self.total_weight)
+        squares = reduce(add, self.map(lambda block: sweep.curvature(block, W, scale, dtype), self.chunks()))
+        squares /= dtype(self.total_weight)
         return squares
 
     def _parts_of_columns(self, function: Callable[[slice], None]) -> Iterable[None]:

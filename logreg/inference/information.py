@@ -1,0 +1,204 @@
+"""What is kept of a fit for inference without its rows: the curvature at the optimum, and the likelihoods."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import xlogy
+
+from logreg.factor import Factor
+from logreg.loss import Array
+from logreg.objective import Objective
+from logreg.penalty import Ridge
+from logreg.plan import WIDEST_MATRIX, square_flops
+from logreg.rank import Redundancy
+from logreg.rows import SelectableRows
+from logreg.scale import Scale
+from logreg.setup import Setup
+from logreg.solve import Solution
+
+AFFORDABLE = 4e9  # flops of the curvature, 2 n d**2, up to which "auto" keeps it
+SAME = 1e-9  # share of a column in a combination, in units of curvature, that is rounding
+SAMPLED = 20_000  # rows that give the coordinates
+NULL_STEPS = 50  # Newton's, for an intercept beside an offset
+
+
+@dataclass(frozen=True)
+class Information:
+    """The curvature and the likelihoods of a fit; some d x d numbers, no rows.
+
+    Attributes
+    ----------
+    estimates : ndarray of shape (d + 1,)
+        In the user's units, the intercept last; NaN for aliased columns, whose share the columns before them have.
+    root : ndarray of shape (d + 1, r)
+        ``root @ root.T`` is the inverse of the curvature of the loss and the ridge, summed over the weights as given.
+        Rows of aliased columns and of those left out are NaN.
+    aliases : dict of int to ndarray of shape (d + 1,)
+        For each aliased column the combination of others that it equals.
+    n_rows : int
+        Rows of positive weight.
+    total_weight : float
+        The sum of the weights as given.
+    log_likelihood, null_log_likelihood : float
+        Of the model, and of the intercept and the offset alone.
+    discrimination : float
+        Mean probability of the rows of outcome 1, less that of the others (Tjur, 2009).
+    penalised : bool
+        Whether there is a ridge.
+    """
+
+    estimates: Array
+    root: Array
+    aliases: dict[int, Array]
+    n_rows: int
+    total_weight: float
+    log_likelihood: float
+    null_log_likelihood: float
+    discrimination: float
+    penalised: bool
+
+    @property
+    def covariance(self) -> Array:
+        """The inverse curvature, shape (d + 1, d + 1)."""
+        found: Array = self.root @ self.root.T
+        return found
+
+    @property
+    def rank(self) -> int:
+        """Coefficients that the data determine, the intercept among them."""
+        return int(np.isfinite(self.root[:, 0]).sum() - (~self.root[-1].any())) if self.root.size else 0
+
+
+def kept_information(
+    setup: Setup,
+    wanted: bool | str,
+    strength: float,
+    l1_ratio: float,
+    solution: Solution,
+    redundancy: Redundancy | None,
+) -> Information | None:
+    """Return the information of one model where it is wanted, and there is one: not with an L1 part or bounds."""
+    keep = wanted is True or (wanted == "auto" and is_affordable(setup.rows))
+    if not (keep and setup.is_ridge(l1_ratio) and is_possible(setup.rows)):
+        return None
+    objective = float(solution.history[-1].objective[0])
+    return information_of(setup, setup.ridge(np.array([strength])), solution.coefficients, objective, redundancy)
+
+
+def is_affordable(rows: SelectableRows) -> bool:
+    """Tell whether the curvature of all rows costs little enough to be kept unasked."""
+    return rows.n_rows * square_flops(rows) <= AFFORDABLE and is_possible(rows)
+
+
+def is_possible(rows: SelectableRows) -> bool:
+    """Tell whether the curvature is a matrix that can be held."""
+    return rows.n_columns < WIDEST_MATRIX
+
+
+def information_of(
+    setup: Setup, ridge: Ridge, W: Array, objective: float, redundancy: Redundancy | None
+) -> Information:
+    """Return the information at coefficients W (d + 1, 1) of the rows, of an objective: ``2 n d**2`` flops."""
+    rows = setup.rows
+    scale = coordinates(rows, W, setup.intercept)
+    pull = Objective(scale, ridge).penalty_curvature[0]
+    H = rows.exact_curvature(W, scale)[0]
+    aliased = np.zeros(len(H), dtype=bool)
+    if redundancy is not None:
+        aliased[:-1] = redundancy.columns
+    left_out = np.append(np.isinf(setup.factor), not setup.intercept)
+    kept = np.flatnonzero(~aliased & ~left_out & (np.diagonal(H) > 0))
+    inside = np.ix_(kept, kept)
+    factor = Factor(H[inside] + np.diag(pull[kept]))
+    of_kept = np.zeros((len(H), len(kept)))
+    of_kept[kept] = factor.inverse_root()
+    total = setup.problem.total_weight
+    root = rows.in_user_units(scale.coefficients(of_kept)) / total**0.5
+    estimates = rows.in_user_units(W)[:, 0]
+    aliases: dict[int, Array] = {}
+    if aliased.any():
+        estimates, aliases = _without_aliases(setup, scale, H, W, kept, np.flatnonzero(aliased))
+    unknown = np.ones(len(H), dtype=bool)
+    unknown[kept] = False
+    unknown[-1] = False
+    root[unknown] = np.nan
+    as_given = total / rows.total_weight
+    w = W[:-1, 0]
+    loss = (objective - 0.5 * float(np.sum(ridge.strength.T * w**2))) * float(rows.total_weight)
+    return Information(
+        estimates=estimates,
+        root=root,
+        aliases=aliases,
+        n_rows=rows.n_rows if rows.weight is None else int(np.count_nonzero(rows.weight)),
+        total_weight=total,
+        log_likelihood=-loss * as_given,
+        null_log_likelihood=-null_loss(rows, setup.intercept) * as_given,
+        discrimination=discrimination(rows, W, setup.intercept),
+        penalised=bool(np.any(ridge.strength > 0.0)),
+    )
+
+
+def _without_aliases(
+    setup: Setup, scale: Scale, H: Array, W: Array, kept: np.ndarray, aliased: np.ndarray
+) -> tuple[Array, dict[int, Array]]:
+    """Return coefficients of the kept columns that give the scores of W, NaN for the others, and the combinations."""
+    combinations = np.linalg.lstsq(H[np.ix_(kept, kept)], H[kept], rcond=None)[0]  # of all columns, by the kept
+    combinations[np.abs(combinations) < SAME] = 0.0
+    B = np.zeros((len(H), 1))
+    B[kept] = combinations @ scale.coordinates(W)
+    estimates = setup.rows.in_user_units(scale.coefficients(B))[:, 0]
+    estimates[aliased] = np.nan
+    aliases = {}
+    for j in aliased.tolist():
+        of_column = np.zeros((len(H), 1))
+        of_column[kept, 0] = combinations[:, j]
+        of_column = scale.coefficients(of_column) / (scale.unit[j] or 1.0)
+        of_column[-1] += scale.center[j]
+        of_column[np.abs(of_column) < SAME * np.abs(of_column).max()] = 0.0
+        aliases[j] = setup.rows.in_user_units(of_column)[:, 0]
+    return estimates, aliases
+
+
+def null_loss(rows: SelectableRows, intercept: bool) -> float:
+    """Return the loss of the intercept and the offset alone, summed over weights of mean 1."""
+    total, share = float(rows.total_weight), float(rows.positive_fraction)
+    if rows.offset is None:
+        if not intercept:
+            return total * float(np.log(2.0))
+        return -total * float(xlogy(share, share) + xlogy(1.0 - share, 1.0 - share))
+    W = np.zeros((rows.n_columns + 1, 1))
+    for _ in range(NULL_STEPS):
+        sums = rows.sums(W, "diagonal")
+        slope, curvature = float(sums.gradient[-1, 0]), float(sums.diagonal()[0][0, -1])
+        if not intercept or curvature <= 0.0 or slope**2 <= 1e-24 * curvature * total:
+            break
+        W[-1] -= slope / curvature
+    return float(sums.loss[0])
+
+
+def discrimination(rows: SelectableRows, W: Array, intercept: bool) -> float:
+    """Return the difference of mean probabilities between outcomes, from sums of residuals; half a pass.
+
+    With an intercept the residuals of an optimum add up to 0.
+    """
+
+    def residuals(outcome: int) -> float:
+        index = np.flatnonzero(rows.y == outcome)
+        of_outcome = rows.at(index, None if rows.weight is None else rows.weight[index])
+        return float(of_outcome.sums(W).gradient[-1, 0])
+
+    share = float(rows.positive_fraction)
+    positive = residuals(1)
+    negative = -positive if intercept else residuals(0)
+    return 1.0 + (positive / share - negative / (1.0 - share)) / float(rows.total_weight)
+
+
+def coordinates(rows: SelectableRows, W: Array, intercept: bool) -> Scale:
+    """Return coordinates of about unit curvature, from a sample; columns that it does not show stay as they are."""
+    scale = Scale.from_sums(rows.sample(SAMPLED, 0).sums(W, "diagonal"), np.zeros(1), intercept)
+    hidden = scale.unit[:-1] == 0.0
+    center, unit = scale.center.copy(), scale.unit.copy()
+    center[:-1][hidden], unit[:-1][hidden] = 0.0, 1.0
+    return Scale(center, unit)
