@@ -158,6 +158,7 @@ def _without_aliases(
         of_column[-1] += scale.center[j]
         of_column[np.abs(of_column) < SAME * np.abs(of_column).max()] = 0.0
         aliases[j] = setup.rows.in_user_units(of_column)[:, 0]
+        aliases[j][-1] += 0.0 if setup.rows.origin is None else setup.rows.origin[j]
     return estimates, aliases
 
 
