@@ -64,7 +64,9 @@ def warm_up() -> None:
             with SelectableRows(X, y, n_threads=n_threads, origin=None) as rows:
                 for kind in get_args(CurvatureKind):
                     sums = rows.sums(w, kind)
-                rows.curvature(w, Scale.from_sums(sums, np.zeros(1), intercept=True))
+                scale = Scale.from_sums(sums, np.zeros(1), intercept=True)
+                rows.curvature(w, scale)
+                rows.exact_curvature(w, scale)
                 rows.sums(np.hstack([w, w]))
                 folds = Versions(np.array([0, 1]), counts=np.ones((2, len(y)), dtype=np.bool_))
                 VersionedRows(rows, folds).sums(np.hstack([w, w]))

@@ -102,7 +102,7 @@ def information_of(
 ) -> Information:
     """Return the information at coefficients W (d + 1, 1) of the rows, of an objective: ``2 n d**2`` flops."""
     rows = setup.rows
-    scale = coordinates(rows, W, setup.intercept)
+    scale = coordinates(rows, W, ridge, setup.intercept)
     pull = Objective(scale, ridge).penalty_curvature[0]
     H = rows.exact_curvature(W, scale)[0]
     aliased = np.zeros(len(H), dtype=bool)
@@ -111,9 +111,9 @@ def information_of(
     left_out = np.append(np.isinf(setup.factor), not setup.intercept)
     kept = np.flatnonzero(~aliased & ~left_out & (np.diagonal(H) > 0))
     inside = np.ix_(kept, kept)
-    factor = Factor(H[inside] + np.diag(pull[kept]))
-    of_kept = np.zeros((len(H), len(kept)))
-    of_kept[kept] = factor.inverse_root()
+    inverse_root = Factor(H[inside] + np.diag(pull[kept])).inverse_root()
+    of_kept = np.zeros((len(H), inverse_root.shape[1]))
+    of_kept[kept] = inverse_root
     total = setup.problem.total_weight
     root = rows.in_user_units(scale.coefficients(of_kept)) / total**0.5
     estimates = rows.in_user_units(W)[:, 0]
@@ -196,9 +196,9 @@ def discrimination(rows: SelectableRows, W: Array, intercept: bool) -> float:
     return 1.0 + (positive / share - negative / (1.0 - share)) / float(rows.total_weight)
 
 
-def coordinates(rows: SelectableRows, W: Array, intercept: bool) -> Scale:
+def coordinates(rows: SelectableRows, W: Array, ridge: Ridge, intercept: bool) -> Scale:
     """Return coordinates of about unit curvature, from a sample; columns that it does not show stay as they are."""
-    scale = Scale.from_sums(rows.sample(SAMPLED, 0).sums(W, "diagonal"), np.zeros(1), intercept)
+    scale = Scale.from_sums(rows.sample(SAMPLED, 0).sums(W, "diagonal"), ridge.strength, intercept)
     hidden = scale.unit[:-1] == 0.0
     center, unit = scale.center.copy(), scale.unit.copy()
     center[:-1][hidden], unit[:-1][hidden] = 0.0, 1.0
