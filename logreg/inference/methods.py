@@ -6,12 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
+from logreg import validate
 from logreg.inference.information import Information
 from logreg.loss import Array
+from logreg.predictors import check_columns
+from logreg.setup import Setup
+from logreg.threads import n_threads
 
 if TYPE_CHECKING:
+    from logreg.estimator import LogisticRegression
+    from logreg.inference.hypotheses import ChiSquare
     from logreg.inference.summary import Summary
 
 RIDGE = (
@@ -30,6 +37,24 @@ class Inference:
     """What :class:`LogisticRegression` says about its coefficients beside their values."""
 
     _information: Information | None = None
+    _encoding: Any
+    intercept_: Array
+    fit_intercept: bool
+    converged_: bool
+    kkt_: float
+    n_jobs: int | None
+
+    if TYPE_CHECKING:
+
+        @property
+        def feature_names_out_(self) -> np.ndarray:
+            """Names of the terms."""
+
+        def _with_penalty(self) -> LogisticRegression:
+            """Return the fitted estimator of one penalty."""
+
+        def _coefficients(self) -> Array:
+            """Return the coefficients, shape (n_terms,)."""
 
     def summary(self, *, exponentiate: bool = False, level: float = 0.95, cov: Any = "model") -> Summary:
         """Return the table of the fit: estimates, standard errors, tests and intervals, and how well it fits.
@@ -62,7 +87,7 @@ class Inference:
         check_level(level)
         terms, notes = self._terms_and_intercept(), []
         if self._is_sparse_penalty():
-            estimates = self._ordered(np.append(self._coefficients(), self.intercept_))  # type: ignore[attr-defined]
+            estimates = self._ordered(self._all_coefficients())
             frame = coefficient_frame(terms, estimates, np.full(len(terms), np.nan), level, exponentiate)
             return Summary(frame, pd.DataFrame(index=[0]), self._objective_text(), [SPARSE])
         information = self._known()
@@ -71,34 +96,229 @@ class Inference:
         estimates = self._ordered(information.estimates)
         notes += [RIDGE] if information.penalised else []
         if information.aliases:
-            names = ", ".join(repr(terms[j + self.fit_intercept]) for j in information.aliases)  # type: ignore[attr-defined]
+            names = ", ".join(repr(terms[j + self.fit_intercept]) for j in information.aliases)
             notes.append(ALIASED.format(columns=names))
-        notes += [] if self.converged_ else [UNCERTAIN]  # type: ignore[attr-defined]
+        notes += [] if self.converged_ else [UNCERTAIN]
         frame = coefficient_frame(terms, estimates, errors, level, exponentiate)
-        has_intercept = bool(self.fit_intercept)  # type: ignore[attr-defined]
+        has_intercept = bool(self.fit_intercept)
         return Summary(frame, fit_frame(information, has_intercept), self._objective_text(), notes)
 
-    def covariance(self, kind: str = "model") -> pd.DataFrame:
+    def covariance(
+        self,
+        kind: str = "model",
+        X: Any = None,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        offset: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        weight_type: str = "frequency",
+    ) -> pd.DataFrame:
         """Return the covariance of the estimates, with the names of the terms, the intercept first.
 
-        "model" is the inverse of the curvature at the optimum, ``(X' diag(s p (1 - p)) X + penalty)^-1``.
+        Parameters
+        ----------
+        kind : {"model", "HC0", "HC1", "HC2", "HC3", "cluster"}, default="model"
+            The inverse of the curvature at the optimum, ``(X' diag(s p (1 - p)) X + penalty)^-1``; or a sandwich of it
+            that allows for other variances, or for rows that depend on each other within groups.
+        X, y, sample_weight, offset
+            Those of the fit, for all kinds but "model": one more pass.
+        groups : array-like of shape (n,), default=None
+            One label a row, for "cluster".
+        weight_type : {"frequency", "precision", "sampling"}, default="frequency"
+            What the weights are: see :func:`logreg.inference.robust.robust_covariance`.
         """
-        if kind != "model":
-            raise ValueError(f"kind={kind!r} is not known; use 'model'.")
-        terms = self._terms_and_intercept()
-        root = self._ordered(self._known().root)
-        return pd.DataFrame(root @ root.T, index=terms, columns=terms)
+        from logreg.inference.robust import robust_covariance
+
+        information = self._known()
+        if kind == "model":
+            found = information.covariance
+        elif X is None or y is None:
+            raise ValueError(f"kind={kind!r} needs the rows of the fit; pass covariance({kind!r}, X, y).")
+        else:
+            with Setup.again(self._with_penalty(), X, y, sample_weight, offset) as setup:
+                found = robust_covariance(
+                    setup, information.estimates, information.covariance, kind, groups, weight_type=weight_type
+                )
+        terms, ordered = self._terms_and_intercept(), self._ordered(self._ordered(found).T)
+        return pd.DataFrame(ordered, index=terms, columns=terms)
+
+    def conf_int(
+        self,
+        X: Any = None,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        offset: ArrayLike | None = None,
+        method: str = "wald",
+        level: float = 0.95,
+    ) -> pd.DataFrame:
+        """Return confidence intervals: ``term, estimate, conf_low, conf_high``, the intercept first.
+
+        Parameters
+        ----------
+        X, y, sample_weight, offset
+            Those of the fit, for "profile" and "score".
+        method : {"wald", "profile", "score"}, default="wald"
+            Estimate and standard error; or the values that a likelihood-ratio test, or a score test, does not reject,
+            the other coefficients at their optimum: exact roots, infinite where a test never rejects.
+        level : float, default=0.95
+        """
+        from logreg.inference import intervals
+
+        check_level(level)
+        if method not in ("wald", "profile", "score"):
+            raise ValueError(f"method={method!r} must be 'wald', 'profile' or 'score'.")
+        if method == "wald":
+            return self.summary(level=level).frame[["term", "estimate", "conf_low", "conf_high"]]
+        if X is None or y is None:
+            raise ValueError(f"method={method!r} needs the rows of the fit; pass conf_int(X, y, method={method!r}).")
+        find = intervals.profile_intervals if method == "profile" else intervals.score_intervals
+        model = self._with_penalty()
+        with Setup.again(model, X, y, sample_weight, offset) as setup:
+            return find(setup, model, self._all_coefficients(), level=level)
+
+    def wald_test(self, terms: Any, *, value: Any = 0.0, cov: Any = "model") -> ChiSquare:
+        """Test that coefficients, or combinations of them, have a value: ``(R w - v)' (R C R')^-1 (R w - v)``.
+
+        Parameters
+        ----------
+        terms : str, list of str, or array-like of shape (m, n_terms + 1)
+            Names of terms, or of category columns for all their levels; or the combinations R, the intercept last.
+        value : float or array-like of shape (m,), default=0
+        cov : "model" or DataFrame, default="model"
+            As in :meth:`summary`.
+        """
+        from logreg.inference.hypotheses import wald_test
+
+        information = self._known()
+        covariance = information.covariance
+        if not isinstance(cov, str):
+            names = self._terms_and_intercept()
+            last = [*names[1:], names[0]] if self.fit_intercept else names
+            covariance = np.zeros_like(covariance)
+            covariance[: len(last), : len(last)] = cov.loc[last, last]
+        return wald_test(information.estimates, covariance, terms, self.feature_names_out_, value=value)
+
+    def lr_test(
+        self, terms: Any, X: Any, y: Any, sample_weight: ArrayLike | None = None, *, offset: ArrayLike | None = None
+    ) -> ChiSquare:
+        """Test that coefficients are 0 by refitting without them: twice the fall of the log-likelihood.
+
+        ``terms`` are names of terms or of category columns, or another fitted estimator whose model is part of this
+        one. X, y, weights and offset are those of the fit.
+        """
+        from logreg.inference.hypotheses import lr_test, lr_test_nested
+
+        model = self._with_penalty()
+        if isinstance(terms, Inference):
+            return lr_test_nested(model, terms._with_penalty(), X, y, sample_weight, offset)
+        with Setup.again(model, X, y, sample_weight, offset) as setup:
+            return lr_test(setup, model, self._all_coefficients(), terms)
+
+    def score_test(
+        self, added: Any, X: Any, y: Any, sample_weight: ArrayLike | None = None, *, offset: ArrayLike | None = None
+    ) -> ChiSquare:
+        """Test that columns which are not in the model add nothing, without fitting them (Rao, 1948).
+
+        ``added`` has the shape (n, m); X, y, weights and offset are those of the fit.
+        """
+        from logreg.inference.hypotheses import score_test
+
+        model = self._with_penalty()
+        with Setup.again(model, X, y, sample_weight, offset) as setup:
+            return score_test(setup, model, self._all_coefficients(), added=added)
+
+    def drop1(
+        self, X: Any, y: Any, sample_weight: ArrayLike | None = None, *, offset: ArrayLike | None = None
+    ) -> pd.DataFrame:
+        """Return what the fit loses without each term, or category column: ``term, df, deviance, AIC, LRT, p_value``.
+
+        X, y, weights and offset are those of the fit.
+        """
+        from logreg.inference.hypotheses import drop1
+
+        model = self._with_penalty()
+        with Setup.again(model, X, y, sample_weight, offset) as setup:
+            return drop1(setup, model, self._all_coefficients())
+
+    def predict_interval(self, X: Any, level: float = 0.95, *, offset: ArrayLike | None = None) -> Array:
+        """Return for each row the probability of ``classes_[1]`` between the ends of its interval, shape (n, 3).
+
+        ``sigmoid(z -+ q sqrt(x' C x))`` for the score z and the covariance C of the estimates: low, p and high.
+        """
+        from logreg.inference.effects import predict_interval
+
+        check_level(level)
+        information = self._known()
+        X = check_columns(self, X)
+        known = validate.row_numbers("offset", offset, X.shape[0])
+        names = self.feature_names_out_
+        return predict_interval(X, self._all_coefficients(), information.root, level, offset=known, names=names)
+
+    def marginal_effects(
+        self,
+        X: Any,
+        sample_weight: ArrayLike | None = None,
+        *,
+        offset: ArrayLike | None = None,
+        kind: str = "average",
+        at: Any = None,
+        level: float = 0.95,
+    ) -> pd.DataFrame:
+        """Return by how much the probability changes with each column, with errors by the delta method.
+
+        The mean over the rows of ``p (1 - p) w_j`` for "average", at the mean row for "at_mean"; of columns of 0 and 1,
+        and of levels of categories, the difference between having it and not. See
+        :func:`logreg.inference.effects.marginal_effects`.
+        """
+        from logreg.inference.effects import marginal_effects
+
+        check_level(level)
+        information = self._known()
+        X = check_columns(self, X)
+        return marginal_effects(
+            X,
+            self._all_coefficients(),
+            information.covariance,
+            self.feature_names_out_,
+            kind,
+            weight=validate.row_numbers("sample_weight", sample_weight, X.shape[0]),
+            offset=validate.row_numbers("offset", offset, X.shape[0]),
+            at=at,
+            encoding=self._encoding,
+            level=level,
+            n_threads=n_threads(self.n_jobs),
+        )
+
+    def influence(
+        self, X: Any, y: Any, sample_weight: ArrayLike | None = None, *, offset: ArrayLike | None = None
+    ) -> pd.DataFrame:
+        """Return how much each row of the fit weighs in it, a row a row.
+
+        ``leverage, residual_deviance, residual_pearson, residual_standardised, cooks_distance``, as R's functions for
+        generalised linear models define them. X, y, weights and offset are those of the fit.
+        """
+        from logreg.inference.influence import influence
+
+        information, model = self._known(), self._with_penalty()
+        with Setup.again(model, X, y, sample_weight, offset) as setup:
+            return influence(setup, self._all_coefficients(), information.root)
 
     @property
     def aliased_(self) -> dict[str, dict[str, float]]:
         """Columns that repeat combinations of others, without a penalty, and these combinations."""
-        information, terms = self._known(), [*self.feature_names_out_, "intercept"]  # type: ignore[attr-defined]
+        information, terms = self._known(), [*self.feature_names_out_, "intercept"]
         return {
             str(terms[j]): {
                 str(term): float(share) for term, share in zip(terms, combination, strict=True) if share != 0.0
             }
             for j, combination in information.aliases.items()
         }
+
+    def _all_coefficients(self) -> Array:
+        """Return the coefficients with the intercept last, shape (d + 1,)."""
+        return np.append(self._coefficients(), self.intercept_)
 
     def _known(self) -> Information:
         """Return what was kept of the curvature; raise if nothing was."""
@@ -114,20 +334,20 @@ class Inference:
 
     def _is_sparse_penalty(self) -> bool:
         check_is_fitted(self)
-        return bool(np.isfinite(self.kkt_))  # type: ignore[attr-defined]
+        return bool(np.isfinite(self.kkt_))
 
     def _ordered(self, of_coefficients: Array) -> Array:
         """Return what is known of coefficients (d + 1, ...) with the intercept first, where there is one."""
-        first = of_coefficients[-1:] if self.fit_intercept else of_coefficients[:0]  # type: ignore[attr-defined]
+        first = of_coefficients[-1:] if self.fit_intercept else of_coefficients[:0]
         return np.concatenate([first, of_coefficients[:-1]])
 
     def _terms_and_intercept(self) -> list[str]:
-        names = [str(name) for name in self.feature_names_out_]  # type: ignore[attr-defined]
-        return ["intercept", *names] if self.fit_intercept else names  # type: ignore[attr-defined]
+        names = [str(name) for name in self.feature_names_out_]
+        return ["intercept", *names] if self.fit_intercept else names
 
     def _objective_text(self) -> str:
         """Return in words what was minimised."""
-        model = self._with_penalty()  # type: ignore[attr-defined]
+        model = self._with_penalty()
         penalty, C, l1_ratio = model.penalty, model.C, model.l1_ratio
         if penalty in (None, "none") or np.isinf(C):
             return "Logistic regression by maximum likelihood"

@@ -167,7 +167,7 @@ class MemoryRows(Rows):
 
     def exact_curvature(self, W: Array, scale: Scale) -> Array:
         """Return the same of all columns in float64, both triangles."""
-        lower = self._curvature(W, scale, None, np.float64)
+        lower: Array = self._curvature(W, scale, None, np.float64)
         return np.tril(lower) + np.tril(lower, -1).swapaxes(1, 2)
 
     def _curvature(
