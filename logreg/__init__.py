@@ -5,6 +5,7 @@ z = x . w + b        p = sigmoid(z)        loss = softplus(z) - y*z        dloss
 
 from logreg import datasets, sigmoid
 from logreg.cv import LogisticRegressionCV
+from logreg.detect import detect_separation
 from logreg.estimator import LogisticRegression
 from logreg.loss import log_loss
 from logreg.many import fit_many
@@ -27,6 +28,7 @@ __all__ = [
     "SigmoidDisplay",
     "arctan",
     "datasets",
+    "detect_separation",
     "fit_many",
     "log_loss",
     "log_sigmoid",

@@ -64,7 +64,8 @@ class LogisticRegressionCV(LogisticRegression):
     use_legacy_attributes : bool, default=False
         Whether C_, l1_ratio_, scores_, coefs_paths_ and n_iter_ have the shapes of scikit-learn before version 1.10.
     penalty, penalty_factor, standardize, positive, bounds, tol, fit_intercept, class_weight, random_state, solver, \
-max_iter, multi_class, verbose, categories, unknown, missing, inference, n_jobs, dual, intercept_scaling
+max_iter, multi_class, verbose, categories, unknown, missing, inference, on_separation, \
+n_jobs, dual, intercept_scaling
         As in :class:`LogisticRegression`, for every fit. Levels of categories are learnt from all rows; "balanced"
         weights are those of each training set.
 
@@ -145,6 +146,7 @@ max_iter, multi_class, verbose, categories, unknown, missing, inference, n_jobs,
         unknown: str = "error",
         missing: str = "error",
         inference: bool | str = "auto",
+        on_separation: str = "warn",
         n_jobs: int | None = None,
     ) -> None:
         self.Cs = Cs
@@ -173,6 +175,7 @@ max_iter, multi_class, verbose, categories, unknown, missing, inference, n_jobs,
         self.unknown = unknown
         self.missing = missing
         self.inference = inference
+        self.on_separation = on_separation
         self.n_jobs = n_jobs
 
     @with_callbacks  # type: ignore[untyped-decorator]
@@ -234,10 +237,11 @@ max_iter, multi_class, verbose, categories, unknown, missing, inference, n_jobs,
             strength = float(setup.strengths(1.0 / C))
             solution, redundancy = setup.solve(strength, l1_ratio, "auto", limits, start, model._seed())
             wanted = self.inference if self.refit else False
-            information = kept_information(setup, wanted, strength, l1_ratio, solution, redundancy)
+            information = kept_information(setup, wanted, strength, l1_ratio, solution, redundancy, None)
         paths = paths_of(setup, fits)
         found = attributes_of(setup.rows.in_user_units(solution.coefficients), solution) | {
             "_information": information,
+            "separation_": None,
             "C_": C,
             "l1_ratio_": l1_ratio,
             "scores_": scores,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -17,14 +18,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from logreg import parameters, predictors, validate
 from logreg.inference.information import kept_information
-from logreg.inference.methods import Inference
+from logreg.inference.methods import Inference, with_ends
+from logreg.inference.separation import Separation, separation_at
 from logreg.loss import Array
 from logreg.predict import Formula, linear, log_probabilities, predict_rows, probabilities
 from logreg.products import is_sparse
 from logreg.report import Reporter, attributes_of, has_callbacks, predictor_of, warn_of
 from logreg.rows import MemoryRows
 from logreg.setup import Setup
-from logreg.stop import Limits
+from logreg.stop import Limits, Status
 
 if TYPE_CHECKING:
     from logreg.bootstrap import Bootstrap
@@ -94,6 +96,9 @@ class LogisticRegression(Inference, CallbackSupportMixin, ClassifierMixin, BaseE
     inference : {"auto", True, False}, default="auto"
         Whether the curvature at the optimum is kept, d x d numbers, for ``summary`` and all that needs standard errors:
         "auto" keeps it where it costs little, up to ``n d**2 = 2e9``.
+    on_separation : {"warn", "raise", "ignore"}, default="warn"
+        What to do where a combination of the columns separates the outcomes of a fit without a penalty, so that it has
+        no finite optimum. Whether it does is found out exactly, by linear programming (see ``separation_``).
     n_jobs : int, default=None
         Threads for large data. None means what ``joblib.parallel_config`` says, or else all cores, and one inside a
         joblib worker.
@@ -131,6 +136,8 @@ class LogisticRegression(Inference, CallbackSupportMixin, ClassifierMixin, BaseE
     solver_ : str
         The preconditioner used: "newton", "sampled-curvature", "hot-block", "diagonal", "gradient-descent" or, with
         an L1 part, "coordinate-descent".
+    separation_ : Separation or None
+        Which coefficients of a fit without a penalty have no finite optimum, and the proof; None if all have one.
     history_ : dict of ndarray
         "objective", "decrement", "step" and "accepted", a value a pass; ``pandas.DataFrame(history_)`` shows it.
 
@@ -180,6 +187,7 @@ class LogisticRegression(Inference, CallbackSupportMixin, ClassifierMixin, BaseE
     gap_: float
     objective_: float
     solver_: str
+    separation_: Separation | None
     history_: dict[str, np.ndarray]
 
     def __init__(
@@ -207,6 +215,7 @@ class LogisticRegression(Inference, CallbackSupportMixin, ClassifierMixin, BaseE
         unknown: str = "error",
         missing: str = "error",
         inference: bool | str = "auto",
+        on_separation: str = "warn",
         n_jobs: int | None = None,
     ) -> None:
         self.C = C
@@ -231,6 +240,7 @@ class LogisticRegression(Inference, CallbackSupportMixin, ClassifierMixin, BaseE
         self.unknown = unknown
         self.missing = missing
         self.inference = inference
+        self.on_separation = on_separation
         self.n_jobs = n_jobs
 
     @with_callbacks  # type: ignore[untyped-decorator]
@@ -278,10 +288,23 @@ class LogisticRegression(Inference, CallbackSupportMixin, ClassifierMixin, BaseE
             limits, start = Limits(self.tol, self.max_iter, tell), self._warm_coefficients(rows, fitted)
             strength = setup.strengths(strength)
             solution, redundancy = setup.solve(strength, l1_ratio, solver, limits, start, self._seed())
-            fitted._information = kept_information(setup, self.inference, strength, l1_ratio, solution, redundancy)
-        fitted.__dict__ |= attributes_of(rows.in_user_units(solution.coefficients), solution)
+            fitted.separation_ = None
+            if strength == 0.0 and setup.is_ridge(l1_ratio) and self.on_separation != "ignore":
+                fitted.separation_ = separation_at(setup, solution.coefficients)
+            if fitted.separation_ is not None:
+                solution = replace(solution, status=[Status.SEPARATED])
+            if fitted.separation_ is not None and self.on_separation == "raise":
+                raise ValueError(f"{fitted.separation_} Use a penalty, for example C=1.0, or leave such columns out.")
+            fitted._information = kept_information(
+                setup, self.inference, strength, l1_ratio, solution, redundancy, fitted.separation_
+            )
+            fitted.__dict__ |= attributes_of(rows.in_user_units(solution.coefficients), solution)
+            if fitted._information is not None and fitted.separation_ is not None:
+                fitted._information = with_ends(fitted._information, setup, fitted)
         context.call_on_fit_task_end(**told, reconstruction_attributes=fitted._fitted_state())
-        warn_of(solution, redundancy, fitted._terms())  # where that is an error, the estimator stays as it was
+        if not (self.on_separation == "ignore" and solution.status[0] is Status.SEPARATED):
+            endless = None if fitted.separation_ is None else fitted.separation_.endless
+            warn_of(solution, redundancy, fitted._terms(), endless)  # where that is an error, nothing has changed
         self.__dict__ = fitted.__dict__
         return self
 

@@ -183,6 +183,8 @@ def check_parameters(estimator: Any) -> None:
             raise ValueError(f"{name}={getattr(estimator, name)!r} must be True or False.")
     if estimator.inference not in ("auto", True, False):
         raise ValueError(f"inference={estimator.inference!r} must be 'auto', True or False.")
+    if estimator.on_separation not in ("warn", "raise", "ignore"):
+        raise ValueError(f"on_separation={estimator.on_separation!r} must be 'warn', 'raise' or 'ignore'.")
     check_categories(estimator)
     if estimator.multi_class not in ("auto", "ovr", "deprecated", None):
         raise ValueError(

@@ -117,10 +117,15 @@ def attributes_of(W: Array, solution: Solution) -> dict[str, Any]:
     }
 
 
-def warn_of(solution: Solution, redundancy: Redundancy | None, names: np.ndarray | None) -> None:
-    """Warn if the solution of one model is no optimum, or one of many."""
+def warn_of(
+    solution: Solution, redundancy: Redundancy | None, names: np.ndarray | None, endless: str | None = None
+) -> None:
+    """Warn if the solution of one model is no optimum, or one of many; ``endless`` are coefficients without one."""
     if redundancy is not None and redundancy.columns.any():
         warn_of_repeats(redundancy, names)
+    if endless is not None:
+        warnings.warn(Status.SEPARATED.value.format(columns=endless), ConvergenceWarning, stacklevel=STACK)
+        return
     status = solution.status[0]
     if status in (Status.SEPARATED, Status.OUT_OF_PASSES):
         unfinished = solution.unfinished[:, 0]

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import xlogy
 
 from logreg.factor import Factor
+from logreg.inference.separation import Separation, limits_of
 from logreg.loss import Array
 from logreg.objective import Objective
 from logreg.penalty import Ridge
@@ -47,6 +48,10 @@ class Information:
         Mean probability of the rows of outcome 1, less that of the others (Tjur, 2009).
     penalised : bool
         Whether there is a ridge.
+    errors_at_limit : ndarray of shape (d + 1,) or None
+        Standard errors where columns separate the outcomes: infinite of coefficients that are. There is no root then.
+    ends_at_limit : ndarray of shape (d + 1, 2) or None
+        Then the ends of 95 % profile-likelihood intervals of infinite coefficients, NaN of the others.
     """
 
     estimates: Array
@@ -58,6 +63,8 @@ class Information:
     null_log_likelihood: float
     discrimination: float
     penalised: bool
+    errors_at_limit: Array | None = None
+    ends_at_limit: Array | None = None
 
     @property
     def covariance(self) -> Array:
@@ -68,6 +75,8 @@ class Information:
     @property
     def rank(self) -> int:
         """Coefficients that the data determine, the intercept among them."""
+        if self.errors_at_limit is not None:
+            return int((~np.isnan(self.errors_at_limit[:-1])).sum()) + bool(self.errors_at_limit[-1])
         return int(np.isfinite(self.root[:, 0]).sum() - (~self.root[-1].any())) if self.root.size else 0
 
 
@@ -78,11 +87,14 @@ def kept_information(
     l1_ratio: float,
     solution: Solution,
     redundancy: Redundancy | None,
+    separation: Separation | None,
 ) -> Information | None:
     """Return the information of one model where it is wanted, and there is one: not with an L1 part or bounds."""
     keep = wanted is True or (wanted == "auto" and is_affordable(setup.rows))
     if not (keep and setup.is_ridge(l1_ratio) and is_possible(setup.rows)):
         return None
+    if separation is not None:
+        return information_at_limit(setup, separation)
     objective = float(solution.history[-1].objective[0])
     return information_of(setup, setup.ridge(np.array([strength])), solution.coefficients, objective, redundancy)
 
@@ -137,6 +149,25 @@ def information_of(
         null_log_likelihood=-null_loss(rows, setup.intercept) * as_given,
         discrimination=discrimination(rows, W, setup.intercept),
         penalised=bool(np.any(ridge.strength > 0.0)),
+    )
+
+
+def information_at_limit(setup: Setup, separation: Separation) -> Information:
+    """Return the limit of a fit without a penalty where columns separate the outcomes."""
+    rows, total = setup.rows, setup.problem.total_weight
+    limit = limits_of(rows, separation, total)
+    n = len(limit.coefficients)
+    return Information(
+        estimates=limit.coefficients,
+        root=np.full((n, n), np.nan),
+        aliases={},
+        n_rows=separation.n_rows,
+        total_weight=total,
+        log_likelihood=-0.5 * limit.deviance,
+        null_log_likelihood=-null_loss(rows, setup.intercept) * total / rows.total_weight,
+        discrimination=np.nan,
+        penalised=False,
+        errors_at_limit=limit.standard_errors,
     )
 
 

@@ -11,7 +11,7 @@ from scipy.special import ndtri
 from sklearn.exceptions import ConvergenceWarning
 
 from logreg import parameters
-from logreg.inference.hypotheses import EXACT, FALLS, MOST_PASSES, NEAR, Likelihood, inverses, optimum
+from logreg.inference.likelihood import EXACT, FALLS, MOST_PASSES, NEAR, Likelihood, inverses, optimum, turns
 from logreg.loss import Array
 from logreg.objective import Point
 from logreg.rows import MemoryRows
@@ -19,7 +19,6 @@ from logreg.setup import Setup
 
 Kind = Literal["profile", "score"]
 
-MEMORY = 1 << 28  # bytes of inverse curvatures of searches that travel together
 REACH = 10.0  # steps outward go so far at most, in standard errors at the null model,
 GROWTH, TRIES = 4.0, 12  # more by this factor each time that nothing rises, until so many times mean infinity
 FLAT = 0.1  # share of the rise that is looked for, below which nothing rose
@@ -109,9 +108,7 @@ class Searches:
         bearing, root, rise = self.bearing(k, value, gradient)
         slow = (bearing.left > NEAR) | (bearing.left + (self.z - root) ** 2 > FALLS * self.before[k])
         if (slow := slow | (self.kind == "score")).any():
-            self.inverse[k[slow]] = inverses(
-                self.likelihood.curvature(self.base[:, k[slow]]), np.ones((len(gradient), slow.sum()), bool)
-            )
+            self.inverse[k[slow]] = inverses(self.likelihood.curvature(self.base[:, k[slow]]), None)
             bearing, root, rise = self.bearing(k, value, gradient)
         self.before[k] = bearing.left + (self.z - root) ** 2
         near = bearing.left <= NEAR
@@ -194,8 +191,7 @@ def profile_intervals(
     Raises
     ------
     ValueError
-        In one sentence, for parameters that cannot be used, an L1 part or bounds, and rows that are not those of the
-        fit.
+        In one sentence, for parameters that cannot be used, an L1 part or bounds, and rows of another fit.
 
     Warns
     -----
@@ -242,14 +238,14 @@ def intervals(setup: Setup, estimator: Any, w: Array, level: float, columns: Any
     if level >= 1.0:
         raise ValueError(f"level={level!r} must be less than 1.")
     d, z = len(w) - 1, float(ndtri(0.5 + level / 2.0))
-    terms, chosen = chosen_terms(columns, setup, d)
+    terms, chosen = chosen_terms(columns, estimator.feature_names_out_, setup.intercept)
     likelihood = Likelihood.of(estimator, setup)
     top = optimum(likelihood, estimator, w)
-    H, everything = likelihood.curvature(top.B), np.ones((d + 1, 1), dtype=bool)
-    inverse = inverses(H, everything)[0]
+    H = likelihood.curvature(top.B)
+    inverse = inverses(H, None)[0]
     directions = likelihood.objective.scale.gradient(in_row_units(likelihood.rows, d)[:, chosen])
     null = likelihood.null_curvature + np.diag(likelihood.pull)
-    at_null = inverses(null[None], everything)[0]
+    at_null = inverses(null[None], None)[0]
     known = gives_back(null, at_null, directions)
     ends = np.tile([[-np.inf], [np.inf]], len(chosen))
     ends[:, np.append(np.isinf(setup.factor), False)[chosen]] = np.nan
@@ -257,10 +253,8 @@ def intervals(setup: Setup, estimator: Any, w: Array, level: float, columns: Any
     usable, both = gives_back(H[0], inverse, A), np.hstack([-A, A])
     reach = REACH * z * np.sqrt(np.einsum("jk,jk->k", both, at_null @ both))
     first = np.tile(usable, 2)[:, None, None]
-    at_once = max(1, MEMORY // (8 * inverse.size))
     away = np.empty(len(reach))
-    for start in range(0, len(reach), at_once):
-        k = slice(start, start + at_once)
+    for k in turns(len(reach), d + 1):
         begin = np.where(first[k], inverse, at_null)
         away[k] = Searches(likelihood, top, begin, reach[k], both[:, k], z, kind).run()
     ends[:, known] = (A.T @ top.B).ravel() + away.reshape(2, -1) * [[-1.0], [1.0]]
@@ -287,17 +281,17 @@ def in_row_units(rows: MemoryRows, d: int) -> Array:
     return moved
 
 
-def chosen_terms(columns: Any, setup: Setup, d: int) -> tuple[list[str], np.ndarray]:
+def chosen_terms(columns: Any, names: np.ndarray, intercept: bool) -> tuple[list[str], np.ndarray]:
     """Return the names and places of some coefficients, the intercept, in the last place, first."""
-    names = [*(f"x{j}" for j in range(d))] if setup.names is None else [str(name) for name in setup.names]
+    known, d = [str(name) for name in names], len(names)
     if columns is None:
-        chosen = [*([d] if setup.intercept else []), *range(d)]
+        chosen = [*([d] if intercept else []), *range(d)]
     else:
         listed = [columns] if isinstance(columns, str) else list(columns)
-        is_intercept = [setup.intercept and name == "intercept" and name not in names for name in listed]
+        is_intercept = [intercept and name == "intercept" and name not in known for name in listed]
         chosen = [
             int(j)
             for name, last in zip(listed, is_intercept, strict=True)
-            for j in ([d] if last else parameters.terms_called("columns", name, setup.names, d))
+            for j in ([d] if last else parameters.terms_called("columns", name, names, d))
         ]
-    return [[*names, "intercept"][j] for j in chosen], np.array(chosen, dtype=np.intp)
+    return [[*known, "intercept"][j] for j in chosen], np.array(chosen, dtype=np.intp)

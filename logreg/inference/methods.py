@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from logreg import validate
@@ -18,7 +22,7 @@ from logreg.threads import n_threads
 
 if TYPE_CHECKING:
     from logreg.estimator import LogisticRegression
-    from logreg.inference.hypotheses import ChiSquare
+    from logreg.inference.chi_square import ChiSquare
     from logreg.inference.summary import Summary
 
 RIDGE = (
@@ -30,6 +34,11 @@ SPARSE = (
     "refit the chosen columns on other rows without the penalty, or use bootstrap."
 )
 ALIASED = "Without an estimate are columns that repeat combinations of others: {columns} (see aliased_)."
+SEPARATED = (
+    "Columns separate the outcomes (see separation_): infinite estimates have no standard error, the others are the "
+    "limits of a fit. Intervals of the infinite ones are profile-likelihood intervals; a penalty has a finite optimum."
+)
+LEVEL = 0.95
 UNCERTAIN = "The fit did not converge, so these are not the numbers of an optimum."
 
 
@@ -91,15 +100,23 @@ class Inference:
             frame = coefficient_frame(terms, estimates, np.full(len(terms), np.nan), level, exponentiate)
             return Summary(frame, pd.DataFrame(index=[0]), self._objective_text(), [SPARSE])
         information = self._known()
-        covariance = self.covariance() if isinstance(cov, str) and cov == "model" else cov
-        errors = np.sqrt(np.diagonal(covariance.loc[terms, terms]))
+        if information.errors_at_limit is not None:
+            errors = self._ordered(information.errors_at_limit)
+            notes.append(SEPARATED)
+        else:
+            covariance = self.covariance() if isinstance(cov, str) and cov == "model" else cov
+            errors = np.sqrt(np.diagonal(covariance.loc[terms, terms]))
         estimates = self._ordered(information.estimates)
         notes += [RIDGE] if information.penalised else []
         if information.aliases:
             names = ", ".join(repr(terms[j + self.fit_intercept]) for j in information.aliases)
             notes.append(ALIASED.format(columns=names))
-        notes += [] if self.converged_ else [UNCERTAIN]
+        notes += [] if self.converged_ or information.errors_at_limit is not None else [UNCERTAIN]
         frame = coefficient_frame(terms, estimates, errors, level, exponentiate)
+        if information.ends_at_limit is not None and level == LEVEL:
+            ends = self._ordered(information.ends_at_limit)
+            known = ~np.isnan(ends[:, 0])
+            frame.loc[known, ["conf_low", "conf_high"]] = np.exp(ends[known]) if exponentiate else ends[known]
         has_intercept = bool(self.fit_intercept)
         return Summary(frame, fit_frame(information, has_intercept), self._objective_text(), notes)
 
@@ -354,6 +371,23 @@ class Inference:
         share = 1.0 if penalty == "l1" else float(l1_ratio or 0.0)
         kind = "a ridge" if share == 0.0 else "a lasso" if share == 1.0 else f"an elastic net of l1_ratio={share:g}"
         return f"Logistic regression: log-loss and {kind} of C={C:g}"
+
+
+def with_ends(information: Information, setup: Setup, estimator: LogisticRegression) -> Information:
+    """Return the information of a fit separated in part with profile intervals of its infinite coefficients."""
+    from logreg.inference.intervals import profile_intervals
+
+    separation, w = estimator.separation_, estimator._all_coefficients()
+    ends = np.full((len(w), 2), np.nan)
+    if separation is None or separation.kind == "complete":  # which leaves no row to tell an end from
+        return information
+    with warnings.catch_warnings(), suppress(ValueError, np.linalg.LinAlgError):
+        warnings.simplefilter("ignore", ConvergenceWarning)  # an end that is not found stays NaN
+        table = profile_intervals(setup, estimator, w, level=LEVEL)
+        places = np.array([len(w) - 1, *range(len(w) - 1)] if setup.intercept else range(len(w) - 1))
+        ends[places] = table[["conf_low", "conf_high"]]
+    ends[~np.isinf(information.estimates)] = np.nan
+    return replace(information, ends_at_limit=ends)
 
 
 def check_level(level: float) -> None:

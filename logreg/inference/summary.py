@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import chi2, norm
+from scipy.stats import norm
 
+from logreg.inference.chi_square import ChiSquare
 from logreg.inference.information import Information
 from logreg.loss import Array
 
@@ -148,6 +149,6 @@ def fit_frame(information: Information, has_intercept: bool) -> pd.DataFrame:
             "nagelkerke": cox_snell / -np.expm1(2.0 * null / n),
             "tjur": information.discrimination,
             "lr_statistic": statistic,
-            "lr_p_value": float(np.exp(chi2.logsf(statistic, df))) if df > 0 else np.nan,
+            "lr_p_value": ChiSquare.of(statistic, df).p_value,
         }
     )

@@ -15,9 +15,12 @@ numbers <- function(study, weighted) {
   added <- if (is.null(study[[5]])) (seq_len(nrow(frame)) - 1) %% 3 else frame[[study[[5]]]]
   frame$.weight <- if (weighted) 1 + added else rep(1, nrow(frame))
   formula <- reformulate(study[[3]], study[[2]])
+  # Fitted again from the estimates, as vcov is of the working weights of the step before the last.
   fit <- glm(formula, binomial, frame, weights = .weight, control = exact)
+  fit <- glm(formula, binomial, frame, weights = .weight, start = coef(fit), control = exact)
   surveyed <- function(ids) {
-    vcov(svyglm(formula, svydesign(ids, weights = ~.weight, data = frame), family = quasibinomial(), control = exact))
+    design <- svydesign(ids, weights = ~.weight, data = frame)
+    vcov(do.call(svyglm, list(formula, design, start = coef(fit), family = quasibinomial(), control = exact)))
   }
   last <- c(seq_along(study[[3]]) + 1, 1) # the intercept comes last
   covariances <- list(model = vcov(fit))

@@ -1,0 +1,91 @@
+"""Which coefficients some rows determine, whatever their outcomes."""
+
+from __future__ import annotations
+
+import copy
+from typing import NamedTuple
+
+import numpy as np
+
+from logreg.rank import repeats
+from logreg.rows import SelectableRows
+from logreg.scale import Scale
+from logreg.solve import NonFiniteSumsError
+from logreg.sums import Array, CurvatureKind, Sums
+
+OPEN = 1e-8  # share of a coefficient that the rows do not determine, from which on it is more than rounding
+
+
+class Determined(NamedTuple):
+    """What rows determine: ``T @ vectors`` spans it, where T leads from coordinates to the units of X."""
+
+    T: Array
+    values: Array
+    vectors: Array
+
+
+def determined(sums: Sums, intercept: bool, origin: Array | None) -> Determined:
+    """Return the eigenvectors of the mean curvature, in its own coordinates, whose values are more than rounding."""
+    scale = Scale.from_sums(sums, np.zeros(1), intercept)
+    frozen = scale.unit == 0
+    scale.unit[:-1][frozen[:-1]] = 1.0
+    assert sums.curvature is not None
+    H = scale.curvature(sums.curvature[0] / sums.weight[0])
+    H[frozen], H[:, frozen] = 0.0, 0.0
+    values, vectors = np.linalg.eigh(H)
+    some = values > 10 * len(values) * np.finfo(float).eps * values[-1]
+    return Determined(to_user_units(scale, origin), values[some], vectors[:, some])
+
+
+def to_user_units(scale: Scale, origin: Array | None) -> Array:
+    """Return the matrix from coordinates to coefficients of X, (d + 1, d + 1)."""
+    T = np.diag(scale.unit)
+    T[-1, :-1] = -(scale.center[:-1] + (0.0 if origin is None else origin)) * scale.unit[:-1]
+    return T
+
+
+def finite_terms(rows: SelectableRows, left: np.ndarray, intercept: bool, origin: Array | None) -> np.ndarray:
+    """Return a mask of the coefficients that some rows determine, shape (d + 1,)."""
+    if not left.any():
+        return np.append(np.zeros(rows.n_columns, dtype=bool), not intercept)
+    T, _, vectors = determined(sums_at_zero(rows, left, "full"), intercept, origin)
+    open_part = np.linalg.norm(T - (T @ vectors) @ vectors.T, axis=1)
+    finite: np.ndarray = open_part <= OPEN * np.linalg.norm(T, axis=1)
+    return finite
+
+
+def independent(rows: SelectableRows, counted: np.ndarray, intercept: bool) -> tuple[np.ndarray, Sums]:
+    """Return the columns that are no combination of columns to their left, and the sums of these; one pass."""
+    sums = sums_at_zero(plain(rows), counted, "full")
+    if not sums.all_finite():
+        raise NonFiniteSumsError
+    assert sums.curvature is not None
+    scale = Scale.from_sums(sums, np.zeros(1), intercept)
+    kept = np.flatnonzero(~repeats(scale.curvature(sums.curvature[0] / sums.weight[0])[:-1, :-1]))
+    among = np.append(kept, rows.n_columns)
+    return kept, Sums(sums.weight, sums.loss, sums.gradient[among], sums.curvature[:, among[:, None], among])
+
+
+def of_columns(rows: SelectableRows, columns: np.ndarray) -> SelectableRows:
+    """Return the rows with some of their columns, the rows themselves if that is all of them."""
+    return rows if len(columns) == rows.n_columns else rows.take(columns)
+
+
+def counted_rows(rows: SelectableRows) -> np.ndarray:
+    """Return a mask of the rows of positive weight."""
+    return np.ones(rows.n_rows, dtype=bool) if rows.weight is None else rows.weight > 0
+
+
+def sums_at_zero(rows: SelectableRows, chosen: np.ndarray, kind: CurvatureKind) -> Sums:
+    """Return the sums of some rows, all of weight 1, where every p is one half; one pass."""
+    return rows.with_outcomes(rows.y, chosen.astype(np.float64)).sums(np.zeros((rows.n_columns + 1, 1)), kind)
+
+
+def plain(rows: SelectableRows) -> SelectableRows:
+    """Return the same rows without offsets, which change no direction, and in a form of which rows can be picked."""
+    if rows.is_csc:
+        X = rows.X.tocsr()
+        return SelectableRows(X, rows.y, rows.weight, n_threads=rows.n_threads, origin=None, whole=rows)
+    rows = copy.copy(rows)
+    rows.offset = None
+    return rows

@@ -1,0 +1,194 @@
+"""Whether the columns separate the outcomes, exactly, and what a fit without a penalty tends to if they do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from logreg.inference.determined import (
+    counted_rows,
+    determined,
+    finite_terms,
+    independent,
+    of_columns,
+    plain,
+    to_user_units,
+)
+from logreg.inference.recession import SignedRows, greatest_recession
+from logreg.inference.suspicion import recession_of_newton, suspicious
+from logreg.penalty import Ridge
+from logreg.plan import WIDEST_MATRIX, descend
+from logreg.predictors import column_names
+from logreg.rows import SelectableRows
+from logreg.scale import Scale
+from logreg.setup import Setup
+from logreg.stop import Limits
+from logreg.sums import Array
+
+FAST_PROGRAMS = 50  # columns up to which linear programs take less time than Newton's passes
+ROUNDING = 1e-10  # share of a coefficient of a direction that is rounding
+PRECISE = 1e-9  # distance to the limit, in standard errors
+KINDS = {"complete": "completely", "quasi": "in part"}
+
+
+@dataclass(frozen=True)
+class Separation:
+    """Whether a direction in the coefficients improves some rows and worsens none, and what follows from it.
+
+    Attributes
+    ----------
+    kind : {"complete", "quasi"} or None
+        Whether it improves all rows, some, or none: then the likelihood has its maximum at finite coefficients.
+    directions : ndarray of shape (d + 1,)
+        Where each coefficient goes without a penalty, the intercept's last: infinity, minus infinity, or 0 where it
+        stays finite. NaN where the data leave it open: for a column that repeats columns to its left, and for a
+        coefficient that may go either way.
+    recession : ndarray of shape (d + 1,)
+        The proof: ``X @ recession[:-1] + recession[-1]`` is 0 on ``rows``, to rounding, else positive for the second
+        class and negative for the first.
+    rows : ndarray of int
+        The rows that nothing separates, ascending, of those that count.
+    n_rows : int
+        The rows that count: those of positive weight.
+    terms : ndarray of str, shape (d,)
+    fit_intercept : bool
+    """
+
+    kind: str | None
+    directions: Array
+    recession: Array
+    rows: np.ndarray
+    n_rows: int
+    terms: np.ndarray
+    fit_intercept: bool
+
+    def frame(self) -> pd.DataFrame:
+        """Return a table with the columns ``term`` and ``limit``: inf, -inf, "finite" or "open"; intercept first."""
+        limits = ["open" if np.isnan(x) else "finite" if x == 0 else x for x in self.directions.tolist()]
+        terms = list(self.terms)
+        if self.fit_intercept:
+            terms = ["intercept", *terms]
+        limits = [limits[-1], *limits[:-1]] if self.fit_intercept else limits[:-1]
+        return pd.DataFrame({"term": terms, "limit": pd.Series(limits, dtype=object)})
+
+    @property
+    def endless(self) -> str:
+        """Names of the coefficients that go to infinity, for a sentence."""
+        columns = np.flatnonzero(np.isinf(self.directions[: None if self.fit_intercept else -1]))
+        return column_names(columns, np.append(self.terms, "intercept"))
+
+    def __str__(self) -> str:
+        if self.kind is None:
+            return "No combination of the columns separates the outcomes, so there is a finite optimum."
+        separated = self.n_rows - len(self.rows)
+        return (
+            f"A combination of the columns separates the outcomes {KINDS[self.kind]}, in {separated} of {self.n_rows} "
+            f"rows, so without a penalty there is no finite optimum: coefficients would grow without end, those of "
+            f"{self.endless}."
+        )
+
+
+class LimitFit(NamedTuple):
+    """What a fit without a penalty tends to where columns separate the outcomes, in the units of X.
+
+    Attributes
+    ----------
+    coefficients, standard_errors : ndarray of shape (d + 1,)
+        The intercept's last. Infinite coefficients have infinite errors; both are NaN where the data leave them open.
+    deviance : float
+        Twice the log-loss, added up over the rows with their weights.
+    """
+
+    coefficients: Array
+    standard_errors: Array
+    deviance: float
+
+
+def separation_at(setup: Setup, W: Array) -> Separation | None:
+    """Return how columns separate the outcomes of a fit without a penalty that came to W (d + 1, 1), None if not.
+
+    A Newton step there mostly proves that they do not; else it is found out exactly. Data of more columns than a matrix
+    can have are not looked at.
+    """
+    rows = setup.rows
+    if rows.n_columns > WIDEST_MATRIX or not suspicious(rows, W, intercept=setup.intercept).size:
+        return None
+    found = separation_of(rows, setup.names, intercept=setup.intercept)
+    return found if found.kind else None
+
+
+def separation_of(rows: SelectableRows, names: np.ndarray | None, *, intercept: bool) -> Separation:
+    """Return the separation of rows, which are held; the terms are x0, x1, ... if they have no names."""
+    d = rows.n_columns
+    if d > WIDEST_MATRIX:
+        raise ValueError(
+            f"X has {d:,} columns, and separation is looked for among at most {WIDEST_MATRIX:,}; leave some out."
+        )
+    counted = counted_rows(rows)
+    kept, moments = independent(rows, counted, intercept)
+    origin = None if rows.origin is None else rows.origin[kept]
+    rows = plain(of_columns(rows, kept))
+    dense = rows.is_dense
+    scale = Scale.from_sums(moments, np.zeros(1), intercept and dense)  # sparse columns stay sparse
+    scale.unit[-1] = intercept
+    signed = SignedRows(rows, scale)
+    proven = recession_of_newton(signed, counted, intercept) if len(kept) > FAST_PROGRAMS else None
+    B, left = greatest_recession(signed, counted) if proven is None else proven
+    places, T = np.append(kept, d), to_user_units(scale, origin)
+    directions, recession = np.full(d + 1, np.nan), np.zeros(d + 1)
+    recession[places] = T @ B
+    rounding = np.linalg.norm(T, axis=1) * np.abs(B).max(initial=0.0) * ROUNDING
+    # A coefficient is finite if the rows left determine it. If not, some receding directions move it; where all that
+    # do agree on the sign, the one that separates most rows has that sign. Where they do not, it is one of many.
+    endless = ~finite_terms(rows, left, intercept, origin)
+    unclear = np.abs(recession[places]) <= rounding
+    directions[places] = np.where(endless, np.where(unclear, np.nan, np.inf * np.sign(T @ B + unclear)), 0.0)
+    found, n = np.flatnonzero(left), int(counted.sum())
+    kind = None if len(found) == n else "quasi" if len(found) else "complete"
+    terms = np.array([f"x{j}" for j in range(d)], dtype=object) if names is None else np.asarray(names, dtype=object)
+    return Separation(kind, directions, recession, found, n, terms, intercept)
+
+
+def limits_of(rows: SelectableRows, separation: Separation, total_weight: float | None = None) -> LimitFit:
+    """Return what a fit of these rows without a penalty tends to: the fit of the rows that nothing separates.
+
+    The others fit perfectly in the limit. The coefficients that the rest determine are finite, and have the standard
+    errors of that fit, whose likelihood is the supremum of that of all rows (Geyer, Electron. J. Stat. 3, 2009).
+
+    Parameters
+    ----------
+    rows : SelectableRows
+        Those of the separation, with their weights and offsets.
+    separation : Separation
+    total_weight : float, default=None
+        The sum of the weights as given, for standard errors and deviance; None: that of the rows.
+
+    Notes
+    -----
+    Newton's method on those rows, some passes at ``n d**2`` flops.
+    """
+    intercept, d = separation.fit_intercept, rows.n_columns
+    limit = separation.directions.copy()
+    errors = np.where(np.isinf(limit), np.inf, limit)
+    if not len(separation.rows):
+        return LimitFit(limit, errors, 0.0)
+    kept, _ = independent(rows, counted_rows(rows), intercept)
+    origin = None if rows.origin is None else rows.origin[kept]
+    chosen = np.zeros(rows.n_rows)
+    chosen[separation.rows] = 1.0 if rows.weight is None else rows.weight[separation.rows]
+    scaled = 1.0 if total_weight is None else total_weight / rows.total_weight
+    rows = of_columns(rows, kept).with_outcomes(rows.y, chosen)
+    start, free = np.zeros((len(kept) + 1, 1)), Ridge(np.zeros(1))
+    W = descend(rows, free, start, "newton", Limits(tol=PRECISE), intercept, 0).coefficients
+    sums = rows.sums(W, "full")
+    T, values, vectors = determined(sums, intercept, origin)
+    root = T @ (vectors / np.sqrt(values * sums.weight[0] * scaled))
+    finite = separation.directions == 0
+    among = finite[np.append(kept, d)]
+    if origin is not None:
+        W[-1] -= origin @ W[:-1]
+    limit[finite], errors[finite] = W[among, 0], np.sqrt((root[among] ** 2).sum(axis=1))
+    return LimitFit(limit, errors, 2.0 * scaled * float(sums.loss[0]))
