@@ -10,7 +10,7 @@ from logreg.estimator import LogisticRegression
 from logreg.loss import log_loss
 from logreg.many import fit_many
 from logreg.path import Path, logistic_path
-from logreg.plots import CVDisplay, FitDisplay, PathDisplay, SigmoidDisplay
+from logreg.plots import CVDisplay, FitDisplay, ForestDisplay, PathDisplay, SigmoidDisplay
 from logreg.report import CollinearityWarning
 from logreg.sigmoid import arctan, log_sigmoid, logistic, logit, softplus, tanh
 from logreg.warm import warm_up
@@ -21,6 +21,7 @@ __all__ = [
     "CVDisplay",
     "CollinearityWarning",
     "FitDisplay",
+    "ForestDisplay",
     "LogisticRegression",
     "LogisticRegressionCV",
     "Path",

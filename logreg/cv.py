@@ -65,7 +65,7 @@ class LogisticRegressionCV(LogisticRegression):
         Whether C_, l1_ratio_, scores_, coefs_paths_ and n_iter_ have the shapes of scikit-learn before version 1.10.
     penalty, penalty_factor, standardize, positive, bounds, tol, fit_intercept, class_weight, random_state, solver, \
 max_iter, multi_class, verbose, categories, unknown, missing, inference, on_separation, \
-n_jobs, dual, intercept_scaling
+firth_weight, flic, n_jobs, dual, intercept_scaling
         As in :class:`LogisticRegression`, for every fit. Levels of categories are learnt from all rows; "balanced"
         weights are those of each training set.
 
@@ -147,6 +147,8 @@ n_jobs, dual, intercept_scaling
         missing: str = "error",
         inference: bool | str = "auto",
         on_separation: str = "warn",
+        firth_weight: float = 0.5,
+        flic: bool = False,
         n_jobs: int | None = None,
     ) -> None:
         self.Cs = Cs
@@ -176,6 +178,8 @@ n_jobs, dual, intercept_scaling
         self.missing = missing
         self.inference = inference
         self.on_separation = on_separation
+        self.firth_weight = firth_weight
+        self.flic = flic
         self.n_jobs = n_jobs
 
     @with_callbacks  # type: ignore[untyped-decorator]

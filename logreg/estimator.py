@@ -19,13 +19,16 @@ from sklearn.utils.validation import check_is_fitted
 from logreg import parameters, predictors, validate
 from logreg.inference.information import kept_information
 from logreg.inference.methods import Inference, with_ends
+from logreg.inference.penalised import fit_penalised
 from logreg.inference.separation import Separation, separation_at
 from logreg.loss import Array
 from logreg.predict import Formula, linear, log_probabilities, predict_rows, probabilities
 from logreg.products import is_sparse
+from logreg.rank import Redundancy
 from logreg.report import Reporter, attributes_of, has_callbacks, predictor_of, warn_of
 from logreg.rows import MemoryRows
 from logreg.setup import Setup
+from logreg.solve import Solution
 from logreg.stop import Limits, Status
 
 if TYPE_CHECKING:
@@ -49,8 +52,15 @@ class LogisticRegression(Inference, CallbackSupportMixin, ClassifierMixin, BaseE
     ----------
     C : float, default=1.0
         Inverse strength of the penalty; ``inf`` for none.
-    penalty : {"l2", "l1", "elasticnet", None}, default="l2"
-        None is maximum likelihood, whatever C is; "l1" means ``l1_ratio=1``; the others leave it to ``l1_ratio``.
+    penalty : {"l2", "l1", "elasticnet", "firth", None}, default="l2"
+        None is maximum likelihood, whatever C is; "l1" means ``l1_ratio=1``; "firth" maximises
+        ``l(w, b) + firth_weight * log det I(w, b)`` for the information I, which is finite under separation and takes
+        the bias of small samples away (Firth, Biometrika 80, 1993); the others leave it to ``l1_ratio``.
+    firth_weight : float, default=0.5
+        Of "firth"; 1/2 is Jeffreys' prior.
+    flic : bool, default=False
+        Whether "firth" gets the intercept under which the mean probability is the mean outcome (Puhr, Heinze, Nold,
+        Lusa and Geroldinger, Stat. Med. 36, 2017).
     l1_ratio : float, default=0.0
         Share of the L1 norm in the penalty, from 0, the ridge, to 1, the lasso. Above 0 the optimum has coefficients
         that are exactly 0, and ``solver`` has no say.
@@ -96,9 +106,10 @@ class LogisticRegression(Inference, CallbackSupportMixin, ClassifierMixin, BaseE
     inference : {"auto", True, False}, default="auto"
         Whether the curvature at the optimum is kept, d x d numbers, for ``summary`` and all that needs standard errors:
         "auto" keeps it where it costs little, up to ``n d**2 = 2e9``.
-    on_separation : {"warn", "raise", "ignore"}, default="warn"
+    on_separation : {"warn", "raise", "firth", "ignore"}, default="warn"
         What to do where a combination of the columns separates the outcomes of a fit without a penalty, so that it has
-        no finite optimum. Whether it does is found out exactly, by linear programming (see ``separation_``).
+        no finite optimum: "firth" fits again with that penalty. Whether it does is found out exactly, by linear
+        programming (see ``separation_``).
     n_jobs : int, default=None
         Threads for large data. None means what ``joblib.parallel_config`` says, or else all cores, and one inside a
         joblib worker.
@@ -216,6 +227,8 @@ class LogisticRegression(Inference, CallbackSupportMixin, ClassifierMixin, BaseE
         missing: str = "error",
         inference: bool | str = "auto",
         on_separation: str = "warn",
+        firth_weight: float = 0.5,
+        flic: bool = False,
         n_jobs: int | None = None,
     ) -> None:
         self.C = C
@@ -241,6 +254,8 @@ class LogisticRegression(Inference, CallbackSupportMixin, ClassifierMixin, BaseE
         self.missing = missing
         self.inference = inference
         self.on_separation = on_separation
+        self.firth_weight = firth_weight
+        self.flic = flic
         self.n_jobs = n_jobs
 
     @with_callbacks  # type: ignore[untyped-decorator]
@@ -269,7 +284,8 @@ class LogisticRegression(Inference, CallbackSupportMixin, ClassifierMixin, BaseE
             In one sentence, for anything in the data or the parameters that cannot be used. Whatever stops a fit,
             the estimator stays as it was before.
         """
-        (strength, l1_ratio), solver = parameters.penalty_of(self), parameters.solver_of(self)
+        strength, _ = parameters.penalty_of(self)
+        parameters.solver_of(self)
         parameters.check_parameters(self)
         context = self._init_callback_context(max_subtasks=self.max_iter)
         fitted = copy.copy(self)  # all is written to a copy, which takes this estimator's place at the end
@@ -286,27 +302,42 @@ class LogisticRegression(Inference, CallbackSupportMixin, ClassifierMixin, BaseE
             listens = self.verbose or has_callbacks(self)
             tell = Reporter(context, told, state, self.verbose) if listens else None
             limits, start = Limits(self.tol, self.max_iter, tell), self._warm_coefficients(rows, fitted)
-            strength = setup.strengths(strength)
-            solution, redundancy = setup.solve(strength, l1_ratio, solver, limits, start, self._seed())
-            fitted.separation_ = None
-            if strength == 0.0 and setup.is_ridge(l1_ratio) and self.on_separation != "ignore":
-                fitted.separation_ = separation_at(setup, solution.coefficients)
-            if fitted.separation_ is not None:
-                solution = replace(solution, status=[Status.SEPARATED])
-            if fitted.separation_ is not None and self.on_separation == "raise":
-                raise ValueError(f"{fitted.separation_} Use a penalty, for example C=1.0, or leave such columns out.")
-            fitted._information = kept_information(
-                setup, self.inference, strength, l1_ratio, solution, redundancy, fitted.separation_
-            )
-            fitted.__dict__ |= attributes_of(rows.in_user_units(solution.coefficients), solution)
-            if fitted._information is not None and fitted.separation_ is not None:
-                fitted._information = with_ends(fitted._information, setup, fitted)
+            solution, redundancy = self._solve(fitted, setup, limits, start)
         context.call_on_fit_task_end(**told, reconstruction_attributes=fitted._fitted_state())
-        if not (self.on_separation == "ignore" and solution.status[0] is Status.SEPARATED):
-            endless = None if fitted.separation_ is None else fitted.separation_.endless
-            warn_of(solution, redundancy, fitted._terms(), endless)  # where that is an error, nothing has changed
+        if solution.status[0] is not Status.SEPARATED or self.on_separation != "ignore":
+            endless = fitted.separation_ and self.on_separation == "warn" and fitted.separation_.endless
+            warn_of(
+                solution, redundancy, fitted._terms(), endless or None
+            )  # where that is an error, nothing has changed
         self.__dict__ = fitted.__dict__
         return self
+
+    def _solve(
+        self, fitted: LogisticRegression, setup: Setup, limits: Limits, start: Array | None
+    ) -> tuple[Solution, Redundancy | None]:
+        """Minimise, and put on ``fitted`` the attributes of the solution and what inference needs."""
+        (inverse_C, l1_ratio), redundancy, fitted.separation_ = parameters.penalty_of(self), None, None
+        strength, free = setup.strengths(inverse_C), inverse_C == 0.0 and setup.is_ridge(l1_ratio)
+        firth = self.penalty == "firth"
+        if not firth:
+            solver = parameters.solver_of(self)
+            solution, redundancy = setup.solve(strength, l1_ratio, solver, limits, start, self._seed())
+            if free and self.on_separation != "ignore":
+                fitted.separation_ = separation_at(setup, solution.coefficients)
+            firth = fitted.separation_ is not None and self.on_separation == "firth"
+        if firth:
+            solution, fitted._information = fit_penalised(setup, self, limits, start)
+        elif fitted.separation_ is not None:
+            if self.on_separation == "raise":
+                raise ValueError(f"{fitted.separation_} Use a penalty, for example C=1.0, or leave such columns out.")
+            solution = replace(solution, status=[Status.SEPARATED])
+        fitted.__dict__ |= attributes_of(setup.rows.in_user_units(solution.coefficients), solution)
+        if not firth:
+            options = self.inference, strength, l1_ratio, solution, redundancy, fitted.separation_
+            fitted._information = kept_information(setup, *options)
+            if fitted._information is not None and fitted.separation_ is not None:
+                fitted._information = with_ends(fitted._information, setup, fitted)
+        return solution, redundancy
 
     def decision_function(self, X: Any, offset: ArrayLike | None = None) -> Array:
         """Return the linear scores ``x_i . w + b + offset_i``: log-odds of ``classes_[1]``, shape (n,).

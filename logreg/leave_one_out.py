@@ -198,6 +198,11 @@ def check_optimum(estimator: Any, penalty: ElasticNet, sums: Sums, w: Array, col
     slope = np.append(gradient[columns] + penalty.l2[columns] * there, gradient[-1])
     slope[:-1] += np.where(there != 0.0, penalty.l1[columns], 0.0) * np.sign(there)
     distance = float(np.sqrt(sums.weight[0]) * np.linalg.norm(root.T @ slope))
+    check_distance(estimator, distance)
+
+
+def check_distance(estimator: Any, distance: float) -> None:
+    """Raise if a fit that converged is so many standard errors from the optimum of rows that it was of others."""
     if estimator.converged_ and distance > max(FAR, estimator.tol):
         raise ValueError(
             f"The coefficients are {distance:.2g} standard errors from the optimum of these rows, so they were fitted "

@@ -16,7 +16,7 @@ from logreg.predictors import column_names
 
 OWN_SOLVERS: tuple[Solver, ...] = ("auto", "gradient-descent", "newton")
 SKLEARN_SOLVERS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga")  # all mean "auto"
-PENALTIES = ("l1", "l2", "elasticnet", "deprecated", "none", None)
+PENALTIES = ("l1", "l2", "elasticnet", "firth", "deprecated", "none", None)
 WIDEST_NEWTON = 20_000
 
 
@@ -39,10 +39,10 @@ def penalty_of(estimator: Any) -> tuple[float, float]:
     check_number("C", C, above=0.0)
     if penalty not in PENALTIES:
         raise ValueError(
-            f"penalty={penalty!r} is not known; use 'l2' (ridge), 'l1' (lasso), 'elasticnet' with an l1_ratio, or None "
-            "for no penalty."
+            f"penalty={penalty!r} is not known; use 'l2' (ridge), 'l1' (lasso), 'elasticnet' with an l1_ratio, "
+            "'firth', or None for no penalty."
         )
-    if penalty in ("none", None) or np.isinf(C):
+    if penalty in ("none", "firth", None) or np.isinf(C):
         return 0.0, 0.0
     if penalty == "elasticnet" and l1_ratio is None:
         raise ValueError("penalty='elasticnet' needs an l1_ratio, from 0 (ridge) to 1 (lasso).")
@@ -183,8 +183,13 @@ def check_parameters(estimator: Any) -> None:
             raise ValueError(f"{name}={getattr(estimator, name)!r} must be True or False.")
     if estimator.inference not in ("auto", True, False):
         raise ValueError(f"inference={estimator.inference!r} must be 'auto', True or False.")
-    if estimator.on_separation not in ("warn", "raise", "ignore"):
-        raise ValueError(f"on_separation={estimator.on_separation!r} must be 'warn', 'raise' or 'ignore'.")
+    if estimator.on_separation not in ("warn", "raise", "firth", "ignore"):
+        raise ValueError(f"on_separation={estimator.on_separation!r} must be 'warn', 'raise', 'firth' or 'ignore'.")
+    check_number("firth_weight", estimator.firth_weight, least=0.0)
+    if not isinstance(estimator.flic, (bool, np.bool_)):
+        raise ValueError(f"flic={estimator.flic!r} must be True or False.")
+    if estimator.penalty == "firth" and (estimator.positive or estimator.bounds is not None):
+        raise ValueError("penalty='firth' knows no bounds; leave out positive and bounds, or use another penalty.")
     check_categories(estimator)
     if estimator.multi_class not in ("auto", "ovr", "deprecated", None):
         raise ValueError(

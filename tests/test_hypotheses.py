@@ -12,8 +12,9 @@ from scipy.special import expit
 from scipy.stats import chi2, norm
 
 from logreg import LogisticRegression, datasets
-from logreg.inference import hypotheses
-from logreg.inference.hypotheses import ChiSquare, drop1, lr_test, lr_test_nested, score_test, wald_test
+from logreg.inference import likelihood
+from logreg.inference.chi_square import ChiSquare
+from logreg.inference.hypotheses import drop1, lr_test, lr_test_nested, score_test, wald_test
 from logreg.setup import Setup
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "hypotheses.json").read_text())
@@ -250,7 +251,7 @@ def test_under_a_ridge_sizes_are_effective_numbers_of_coefficients(data):
 def test_many_terms_can_be_dropped_in_turns(data, monkeypatch):
     clf = free().fit(*data[:3], offset=data[3])
     expected = of_fit(drop1, clf, *data)
-    monkeypatch.setattr(hypotheses, "MEMORY", 2 * 8 * 16)
+    monkeypatch.setattr(likelihood, "MEMORY", 2 * 8 * 16)
     pd.testing.assert_frame_equal(of_fit(drop1, clf, *data), expected, rtol=1e-9)
 
 

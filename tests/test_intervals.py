@@ -12,7 +12,7 @@ from scipy.special import expit
 from scipy.stats import chi2
 
 from logreg import LogisticRegression, datasets
-from logreg.inference import intervals
+from logreg.inference import intervals, likelihood
 from logreg.inference.intervals import profile_intervals, score_intervals
 from logreg.rows import memory
 from logreg.setup import Setup
@@ -249,7 +249,7 @@ def test_some_columns_can_be_asked_for_by_name(find):
 
 def test_many_searches_can_travel_in_turns(data, monkeypatch):
     expected = ends(profile_intervals, free(), *data)
-    monkeypatch.setattr(intervals, "MEMORY", 3 * 8 * 16)
+    monkeypatch.setattr(likelihood, "MEMORY", 3 * 8 * 16)
     np.testing.assert_allclose(ends(profile_intervals, free(), *data), expected, rtol=1e-9)
 
 

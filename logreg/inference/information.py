@@ -46,12 +46,13 @@ class Information:
         Of the model, and of the intercept and the offset alone.
     discrimination : float
         Mean probability of the rows of outcome 1, less that of the others (Tjur, 2009).
-    penalised : bool
-        Whether there is a ridge.
+    penalty : {"none", "ridge", "firth"}
     errors_at_limit : ndarray of shape (d + 1,) or None
         Standard errors where columns separate the outcomes: infinite of coefficients that are. There is no root then.
-    ends_at_limit : ndarray of shape (d + 1, 2) or None
-        Then the ends of 95 % profile-likelihood intervals of infinite coefficients, NaN of the others.
+    ends : ndarray of shape (d + 1, 2) or None
+        Ends of 95 % profile-likelihood intervals, of infinite coefficients or under Firth's penalty; NaN of others.
+    likelihood_ratios : ndarray of shape (d + 1,) or None
+        Under Firth's penalty twice the fall of the penalised log-likelihood without each coefficient.
     """
 
     estimates: Array
@@ -62,9 +63,10 @@ class Information:
     log_likelihood: float
     null_log_likelihood: float
     discrimination: float
-    penalised: bool
+    penalty: str
     errors_at_limit: Array | None = None
-    ends_at_limit: Array | None = None
+    ends: Array | None = None
+    likelihood_ratios: Array | None = None
 
     @property
     def covariance(self) -> Array:
@@ -148,7 +150,7 @@ def information_of(
         log_likelihood=-loss * as_given,
         null_log_likelihood=-null_loss(rows, setup.intercept) * as_given,
         discrimination=discrimination(rows, W, setup.intercept),
-        penalised=bool(np.any(ridge.strength > 0.0)),
+        penalty="ridge" if np.any(ridge.strength > 0.0) else "none",
     )
 
 
@@ -166,7 +168,7 @@ def information_at_limit(setup: Setup, separation: Separation) -> Information:
         log_likelihood=-0.5 * limit.deviance,
         null_log_likelihood=-null_loss(rows, setup.intercept) * total / rows.total_weight,
         discrimination=np.nan,
-        penalised=False,
+        penalty="none",
         errors_at_limit=limit.standard_errors,
     )
 

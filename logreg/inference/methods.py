@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from scipy.stats import norm
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
@@ -39,6 +40,14 @@ SEPARATED = (
     "limits of a fit. Intervals of the infinite ones are profile-likelihood intervals; a penalty has a finite optimum."
 )
 LEVEL = 0.95
+FIRTH = (
+    "Statistics and p-values are penalised likelihood-ratio tests; 95 % intervals are penalised profile-likelihood "
+    "intervals, others are of Wald."
+)
+FIRTH_WALD = (
+    "Tests and intervals are of Wald; fit with inference=True, or call conf_int(X, y, method='profile'), for those of "
+    "the penalised likelihood."
+)
 UNCERTAIN = "The fit did not converge, so these are not the numbers of an optimum."
 
 
@@ -107,14 +116,20 @@ class Inference:
             covariance = self.covariance() if isinstance(cov, str) and cov == "model" else cov
             errors = np.sqrt(np.diagonal(covariance.loc[terms, terms]))
         estimates = self._ordered(information.estimates)
-        notes += [RIDGE] if information.penalised else []
+        if information.penalty == "firth":
+            notes.append(FIRTH if information.likelihood_ratios is not None else FIRTH_WALD)
+        elif information.penalty == "ridge":
+            notes.append(RIDGE)
         if information.aliases:
             names = ", ".join(repr(terms[j + self.fit_intercept]) for j in information.aliases)
             notes.append(ALIASED.format(columns=names))
         notes += [] if self.converged_ or information.errors_at_limit is not None else [UNCERTAIN]
         frame = coefficient_frame(terms, estimates, errors, level, exponentiate)
-        if information.ends_at_limit is not None and level == LEVEL:
-            ends = self._ordered(information.ends_at_limit)
+        if information.likelihood_ratios is not None:
+            ratios = self._ordered(information.likelihood_ratios)
+            frame["statistic"], frame["p_value"] = ratios, np.exp(np.log(2.0) + norm.logsf(np.sqrt(ratios)))
+        if information.ends is not None and level == LEVEL:
+            ends = self._ordered(information.ends)
             known = ~np.isnan(ends[:, 0])
             frame.loc[known, ["conf_low", "conf_high"]] = np.exp(ends[known]) if exponentiate else ends[known]
         has_intercept = bool(self.fit_intercept)
@@ -193,7 +208,28 @@ class Inference:
         find = intervals.profile_intervals if method == "profile" else intervals.score_intervals
         model = self._with_penalty()
         with Setup.again(model, X, y, sample_weight, offset) as setup:
-            return find(setup, model, self._all_coefficients(), level=level)
+            if self._known().penalty == "firth":
+                return self._firth_intervals(setup, model, method, level)
+            table = find(setup, model, self._all_coefficients(), level=level)
+        if self._information is not None:
+            table["estimate"] = self._ordered(self._information.estimates)  # of a separated fit the limits
+        return table
+
+    def _firth_intervals(self, setup: Setup, model: LogisticRegression, method: str, level: float) -> pd.DataFrame:
+        """Return profile intervals of Firth's likelihood."""
+        from logreg.firth_profile import profile_intervals
+        from logreg.inference.penalised import likelihood_of
+
+        if method == "score":
+            raise ValueError("method='score' is not known for penalty='firth'; use 'wald' or 'profile'.")
+        w = self._all_coefficients()
+        ends = np.full((len(w), 2), np.nan)
+        start = setup.rows.from_user_units(w[:, None])
+        places = slice(None) if setup.intercept else slice(-1)
+        ends[places] = profile_intervals(likelihood_of(setup, model), start, level=level)
+        low, high = self._ordered(ends).T
+        terms, estimates = self._terms_and_intercept(), self._ordered(w)
+        return pd.DataFrame({"term": terms, "estimate": estimates, "conf_low": low, "conf_high": high})
 
     def wald_test(self, terms: Any, *, value: Any = 0.0, cov: Any = "model") -> ChiSquare:
         """Test that coefficients, or combinations of them, have a value: ``(R w - v)' (R C R')^-1 (R w - v)``.
@@ -366,6 +402,8 @@ class Inference:
         """Return in words what was minimised."""
         model = self._with_penalty()
         penalty, C, l1_ratio = model.penalty, model.C, model.l1_ratio
+        if self._information is not None and self._information.penalty == "firth":
+            return f"Logistic regression by Firth's penalised likelihood, l + {model.firth_weight:g} log det I"
         if penalty in (None, "none") or np.isinf(C):
             return "Logistic regression by maximum likelihood"
         share = 1.0 if penalty == "l1" else float(l1_ratio or 0.0)
@@ -387,7 +425,7 @@ def with_ends(information: Information, setup: Setup, estimator: LogisticRegress
         places = np.array([len(w) - 1, *range(len(w) - 1)] if setup.intercept else range(len(w) - 1))
         ends[places] = table[["conf_low", "conf_high"]]
     ends[~np.isinf(information.estimates)] = np.nan
-    return replace(information, ends_at_limit=ends)
+    return replace(information, ends=ends)
 
 
 def check_level(level: float) -> None:

@@ -7,7 +7,8 @@ optional extra, imported when the first picture is drawn.
 
 from logreg.plots.cv import CVDisplay
 from logreg.plots.fit import FitDisplay
+from logreg.plots.forest import ForestDisplay
 from logreg.plots.path import PathDisplay
 from logreg.plots.sigmoid import SigmoidDisplay
 
-__all__ = ["CVDisplay", "FitDisplay", "PathDisplay", "SigmoidDisplay"]
+__all__ = ["CVDisplay", "FitDisplay", "ForestDisplay", "PathDisplay", "SigmoidDisplay"]

@@ -1,0 +1,248 @@
+"""Tests and intervals from the profiles of Firth's penalised likelihood."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+from scipy.special import chdtrc, chdtri
+from sklearn.exceptions import ConvergenceWarning
+
+from logreg.firth import ROUNDING, Climb, Secants, solve, starting_point
+from logreg.jeffreys import JeffreysLikelihood, Points
+from logreg.sums import Array
+
+TIGHT = 1e-8  # distance, in standard errors, at which profiles are taken to be reached
+ENOUGH = 1e-6  # the same for likelihoods, whose error is its square
+FAR, REACH = 5.0, 3.0  # distance from a profile at which a step was too long; growth of a search with an open end
+NEAR, CLOSE = 0.3, 1e-3  # distance from a profile within which it makes a bracket; from the level, within which not
+SHRINKS = 0.1  # ratio of a step to the one before that bodes as much for the next
+JOINT_PASSES, MOST_PASSES = 12, 100  # of a search by Newton's steps, and of a walk, which none needs
+NUMBERS = 8_000_000  # in the curvatures of all points that move together
+STACK = 3  # frames between a warning and the line that calls profile_intervals
+
+
+def penalised_likelihood_tests(likelihood: JeffreysLikelihood, start: Array | None = None) -> tuple[Array, Array]:
+    """Return, for each coefficient, ``2 (max l* - max_{w_j = 0} l*)`` and its p-value by chi-squared of one degree.
+
+    ``l* = l + tau log det I`` has the information of all columns under both hypotheses, as in the R package logistf.
+
+    Parameters
+    ----------
+    likelihood : JeffreysLikelihood
+    start : ndarray of shape (d + 1, 1), default=None
+        Coefficients of the fit in the units of the rows, which save finding them again.
+
+    Returns
+    -------
+    statistic, p_value : ndarray of shape (d + 1,), or (d,) without an intercept
+        The intercept comes last.
+
+    Examples
+    --------
+    >>> from logreg.datasets import load_endometrial
+    >>> from logreg.firth_profile import penalised_likelihood_tests
+    >>> from logreg.jeffreys import JeffreysLikelihood
+    >>> from logreg.rows import SelectableRows
+    >>> X, y = load_endometrial()
+    >>> rows = SelectableRows(X.to_numpy(), y.to_numpy())
+    >>> penalised_likelihood_tests(JeffreysLikelihood(rows, 0.5, len(y), True))[1].round(4)
+    array([0.0091, 0.3875, 0.    , 0.0042])
+    """
+    top = summit(likelihood, start)
+    planes, values = likelihood.to_user[: likelihood.width], np.empty(likelihood.width)
+    across = solve(top.secants.curvature(np.zeros(1, dtype=np.intp), top.found.information), planes.T)
+    across /= (planes.T * across).sum(axis=0)
+    for some in batches(likelihood.width, likelihood.width):
+        starts = top.B - across[:, some] * (planes[some] @ top.B[:, 0])
+        below = Climb(likelihood, starts, planes[some])
+        below.run(ENOUGH)
+        values[some] = below.found.value + 0.5 * below.distance**2
+    statistic = np.maximum(2.0 * (top.found.value[0] - values), 0.0)
+    return statistic, chdtrc(1.0, statistic)
+
+
+def profile_intervals(likelihood: JeffreysLikelihood, start: Array | None = None, *, level: float = 0.95) -> Array:
+    """Return the ends at which ``2 (max l* - max_{w_j = t} l*)`` is the chi-squared quantile of the level.
+
+    A search for each end: Newton's steps along the profile and towards it at once (Venzon and Moolgavkar, Applied
+    Statistics 37, 1988), with the root of the quadratic in closed form, and within a bracket. All ends are searched
+    together, so a pass over the rows serves all; where such steps go astray, far from the top, a search by maxima at
+    given positions follows. Of few rows that are separated, l* may have several maxima at a position: the search keeps
+    to those it meets on its way from the top.
+
+    Parameters
+    ----------
+    likelihood : JeffreysLikelihood
+    start : ndarray of shape (d + 1, 1), default=None
+        Coefficients of the fit in the units of the rows, which save finding them again.
+    level : float
+
+    Returns
+    -------
+    ndarray of shape (d + 1, 2), or (d, 2) without an intercept
+        In the user's units, the intercept last. An end is infinite if the profile stays above the level as far as
+        floats go.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If an end was not found, which is NaN then.
+
+    Examples
+    --------
+    >>> from logreg.datasets import load_endometrial
+    >>> from logreg.firth_profile import profile_intervals
+    >>> from logreg.jeffreys import JeffreysLikelihood
+    >>> from logreg.rows import SelectableRows
+    >>> X, y = load_endometrial()
+    >>> rows = SelectableRows(X.to_numpy(), y.to_numpy())
+    >>> profile_intervals(JeffreysLikelihood(rows, 0.5, len(y), True))[0].round(3)
+    array([0.61 , 7.855])
+    """
+    if not 0.0 < level < 1.0:
+        raise ValueError(f"level={level!r} must be between 0 and 1, such as 0.95.")
+    top = summit(likelihood, start)
+    planes, drop = likelihood.to_user[: likelihood.width], 0.5 * float(chdtri(1.0, 1.0 - level))
+    found = np.empty(2 * likelihood.width)
+    for some in batches(found.size, likelihood.width):
+        sides = np.where(some % 2 == 0, -1.0, 1.0)
+        found[some] = Ends(top, planes[some // 2], sides, drop).search()
+    if np.isnan(found).any():
+        warnings.warn(
+            f"{np.count_nonzero(np.isnan(found))} ends of profile intervals were not found, and are NaN; look for "
+            "columns that nearly repeat others.",
+            ConvergenceWarning,
+            stacklevel=STACK,
+        )
+    return found.reshape(-1, 2)
+
+
+def summit(likelihood: JeffreysLikelihood, start: Array | None) -> Climb:
+    """Return the maximum of the likelihood, from coefficients in the units of the rows if there are any."""
+    top = Climb(likelihood, starting_point(likelihood, None) if start is None else likelihood.coordinates(start))
+    top.run(TIGHT)
+    return top
+
+
+class Ends:
+    """The search for K ends of intervals, each on one side of the top along one functional ``a'B``.
+
+    ``planes`` holds the vectors a, (K, m); ``drop`` is how far below the top the ends lie. Positions t are distances
+    from the top, positive on the side of the search.
+    """
+
+    def __init__(self, top: Climb, planes: Array, sides: Array, drop: float) -> None:
+        self.likelihood, self.planes, self.sides = top.likelihood, planes, sides
+        self.summit, self.drop = top, drop
+        self.level = float(top.found.value[0]) - drop
+        self.near = max(TIGHT, ROUNDING * abs(self.level))
+        self.top = planes @ top.B[:, 0]
+        self.secants = Secants(*planes.shape)
+        self.secants.A[:] = top.secants.A
+        self.before = np.repeat(top.B, len(planes), axis=1)
+        self.slope = np.repeat(top.found.penalty_score, len(planes), axis=1)
+        curvature = top.secants.curvature(np.zeros(1, dtype=np.intp), top.found.information)
+        across = np.linalg.solve(curvature[0], planes.T)
+        self.B = self.before + sides * np.sqrt(2.0 * drop / (planes.T * across).sum(axis=0)) * across
+        self.inner, self.outer = np.zeros(len(planes)), np.full(len(planes), np.inf)
+        self.size = np.zeros(len(planes))
+
+    def search(self) -> Array:
+        """Return the ends in the user's units; infinity where nothing bounds it, NaN where none was found."""
+        going = np.arange(len(self.planes))
+        for _ in range(JOINT_PASSES):
+            found = self.likelihood.at(self.B[:, going])
+            off = self._move(going, found)
+            going = going[off]
+            if not going.size:
+                break
+        ends: Array = (self.planes.T * self.B).sum(axis=0)
+        for k in going.tolist():
+            ends[k] = self.top[k] + self.sides[k] * self._walk(k)
+        return ends
+
+    def _walk(self, k: int) -> float:
+        """Return the position of an end by maxima at given positions: slower, and sure where Newton's steps go astray.
+
+        The root of the fall is nearly linear in the position, so the search is Newton's for it, within a bracket.
+        """
+        a, side, want = self.planes[[k]], float(self.sides[k]), np.sqrt(2.0 * self.drop)
+        B, at, inner, outer = self.summit.B, 0.0, 0.0, np.inf
+        across = self._across(self.summit, a)
+        t = want * float(np.sqrt((a @ across).item()))
+        for _ in range(MOST_PASSES):
+            start = B + side * (t - at) * across / (a @ across)
+            if not np.isfinite(self.likelihood.at(start).value[0]):
+                if t - at <= TIGHT * t:
+                    return np.inf
+                t = 0.5 * (at + t)
+                continue
+            here = Climb(self.likelihood, start, a)
+            here.run(TIGHT)
+            across = self._across(here, a)
+            fall = max(float(self.summit.found.value[0] - here.found.value[0]), 1e-300)
+            slope = -side * (here.found.score.T @ across).item() / (a @ across).item() / np.sqrt(2.0 * fall)
+            B, at, off = here.B, t, want - np.sqrt(2.0 * fall)
+            inner, outer = (t, outer) if off > 0.0 else (inner, t)
+            wanted = t + off / slope if slope > 0.0 else np.inf
+            if abs(off) <= self.near or outer <= inner * (1.0 + 1e-15):
+                return float(wanted if np.isfinite(wanted) else t)
+            middle = REACH * t if np.isinf(outer) else 0.5 * (inner + outer)
+            t = float(wanted if inner < wanted < min(outer, REACH * t) else middle)
+        return np.inf if np.isinf(outer) else np.nan
+
+    @staticmethod
+    def _across(climb: Climb, a: Array) -> Array:
+        curvature = climb.secants.curvature(np.zeros(1, dtype=np.intp), climb.found.information)
+        return solve(curvature, a.T)
+
+    def _move(self, going: np.ndarray, found: Points) -> np.ndarray:
+        """Take the next steps, or half of the last where that led too far; return a mask of those not there yet."""
+        a, side = self.planes[going].T, self.sides[going]
+        at, last = self.B[:, going], self.before[:, going]
+        finite = np.isfinite(found.value)
+        known = going[finite]
+        self.secants.learn(known, (at - last)[:, finite], (found.penalty_score - self.slope[:, going])[:, finite])
+        information = np.where(finite[:, None, None], found.information, np.eye(len(a)))
+        curvature = self.secants.curvature(going, information)
+        up, across = np.moveaxis(np.linalg.solve(curvature, np.stack([found.score.T, a.T], axis=2)), 2, 0)
+        up, across = up.T, across.T
+        per_t, rise, gain = (a * across).sum(axis=0), side * (a * up).sum(axis=0), (found.score * up).sum(axis=0)
+        off_profile = np.sqrt(np.maximum(gain - rise**2 / per_t, 0.0))
+        good = finite & (off_profile <= FAR)
+        t = side * ((a * at).sum(axis=0) - self.top[going])
+        peak = found.value + 0.5 * gain - self.level
+        wanted = t + rise + np.sqrt(np.maximum(2.0 * peak, 0.0) * per_t)
+        wanted = self._within_bracket(
+            going, good, t, found.value + 0.5 * off_profile**2 - self.level, off_profile, wanted
+        )
+        push = side * (wanted - t - rise) / per_t
+        step = up + push * across
+        size = np.sqrt(np.maximum((step * (found.score + push * a)).sum(axis=0), 0.0))
+        last_size = self.size[going]
+        there = good & ((size <= self.near) | ((size < SHRINKS * last_size) & (size**2 <= self.near * last_size)))
+        self.size[going] = np.where(good, size, 0.0)
+        self.before[:, going] = np.where(good, at, last)
+        self.slope[:, going[good]] = found.penalty_score[:, good]
+        self.B[:, going] = np.where(good, at + step, 0.5 * (at + last))
+        off: np.ndarray = ~there
+        return off
+
+    def _within_bracket(
+        self, going: np.ndarray, good: np.ndarray, t: Array, above: Array, off_profile: Array, wanted: Array
+    ) -> Array:
+        """Narrow the brackets by profiles that are ``above`` the level at t, and return positions within them."""
+        tells = good & (off_profile < NEAR) & (np.abs(above) > CLOSE)
+        inner, outer = self.inner[going], self.outer[going]
+        inner = np.where(tells & (above > 0.0), np.maximum(inner, t), inner)
+        outer = np.where(tells & (above < 0.0), np.minimum(outer, t), outer)
+        self.inner[going], self.outer[going] = inner, outer
+        farthest = np.where(np.isinf(outer), REACH * np.maximum(t, inner), 0.5 * (inner + outer))
+        return np.where((wanted > inner) & (wanted < np.minimum(outer, REACH * np.maximum(t, inner))), wanted, farthest)
+
+
+def batches(n: int, width: int) -> Iterator[np.ndarray]:
+    """Yield the numbers 0 ... n - 1 in as few batches as curvatures of that width leave room for."""
+    yield from np.array_split(np.arange(n), 1 + n * width**2 // NUMBERS)
