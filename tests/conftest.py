@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+collect_ignore_glob = ["golden/*.py"]  # which make golden numbers by other packages
+
 
 class Data(NamedTuple):
     X: np.ndarray

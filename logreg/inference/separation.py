@@ -74,11 +74,10 @@ class Separation:
         limits = [limits[-1], *limits[:-1]] if self.fit_intercept else limits[:-1]
         return pd.DataFrame({"term": terms, "limit": pd.Series(limits, dtype=object)})
 
-    @property
-    def endless(self) -> str:
-        """Names of the coefficients that go to infinity, for a sentence."""
-        columns = np.flatnonzero(np.isinf(self.directions[: None if self.fit_intercept else -1]))
-        return column_names(columns, np.append(self.terms, "intercept"))
+    def endless(self, names: np.ndarray | None) -> str:
+        """Return for a sentence which coefficients go to infinity, the columns by these names, None for numbers."""
+        columns = np.flatnonzero(np.isinf(self.directions[:-1]))
+        return column_names(columns, names) if columns.size else "the intercept"
 
     def __str__(self) -> str:
         if self.kind is None:
@@ -87,7 +86,7 @@ class Separation:
         return (
             f"A combination of the columns separates the outcomes {KINDS[self.kind]}, in {separated} of {self.n_rows} "
             f"rows, so without a penalty there is no finite optimum: coefficients would grow without end, those of "
-            f"{self.endless}."
+            f"{self.endless(self.terms)}."
         )
 
 
