@@ -305,7 +305,9 @@ class LogisticRegression(Inference, CallbackSupportMixin, ClassifierMixin, BaseE
             solution, redundancy = self._solve(fitted, setup, limits, start)
         context.call_on_fit_task_end(**told, reconstruction_attributes=fitted._fitted_state())
         if solution.status[0] is not Status.SEPARATED or self.on_separation != "ignore":
-            endless = fitted.separation_ and self.on_separation == "warn" and fitted.separation_.endless
+            endless = (
+                fitted.separation_ and self.on_separation == "warn" and fitted.separation_.endless(fitted._terms())
+            )
             warn_of(
                 solution, redundancy, fitted._terms(), endless or None
             )  # where that is an error, nothing has changed
