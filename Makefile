@@ -47,6 +47,8 @@ figures: .venv/plot.stamp  ## draw the figures of the README
 	runpy.run_path('examples/plot_08_lasso.py')['display'].figure_.savefig('docs/lasso.png', dpi=100)"
 	MPLBACKEND=Agg $(BIN)/python -c "import runpy; \
 	runpy.run_path('examples/plot_09_cross_validation.py')['figure'].savefig('docs/cross_validation.png', dpi=100)"
+	MPLBACKEND=Agg $(BIN)/python -c "import runpy; \
+	runpy.run_path('examples/plot_10_inference.py')['figure'].savefig('docs/inference.png', dpi=100)"
 
 venv: .venv/dev.stamp  ## make the environment with everything the tests need
 

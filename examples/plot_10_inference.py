@@ -11,7 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from logreg import LogisticRegression
-from logreg.datasets import load_nhefs
+from logreg.datasets import load_endometrial, load_nhefs
 from logreg.plots import ForestDisplay
 
 # %%
@@ -58,6 +58,13 @@ print(errors.assign(ratio=errors["robust"] / errors["std_error"]).round(3).to_st
 # these people: age adds eleven percentage points in ten years, and being a woman takes away seven.
 effects = clf.marginal_effects(X)
 print(effects[["term", *numbers]].round(3).to_string(index=False))
+
+# %%
+# In another study a sign that only tumours of high grade show separates the outcomes: its estimate is infinite. Firth's
+# penalty has a finite one, and an interval that says how little is known of it.
+tumours = LogisticRegression(penalty=None, on_separation="firth").fit(*load_endometrial())
+print(tumours.separation_)
+print(tumours.summary().frame[["term", "estimate", "conf_low", "conf_high", "p_value"]].round(3).to_string(index=False))
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 5), layout="constrained")
 ForestDisplay.from_summary(odds_ratios, odds=True, ax=left)

@@ -24,6 +24,7 @@ from logreg.threads import n_threads
 if TYPE_CHECKING:
     from logreg.estimator import LogisticRegression
     from logreg.inference.chi_square import ChiSquare
+    from logreg.inference.diagnosis import Diagnosis
     from logreg.inference.summary import Summary
 
 RIDGE = (
@@ -357,6 +358,20 @@ class Inference:
         information, model = self._known(), self._with_penalty()
         with Setup.again(model, X, y, sample_weight, offset) as setup:
             return influence(setup, self._all_coefficients(), information.root)
+
+    def diagnose(
+        self, X: Any, y: Any, sample_weight: ArrayLike | None = None, *, offset: ArrayLike | None = None
+    ) -> Diagnosis:
+        """Return what could make the fit unreliable, a report when it is printed.
+
+        Variance inflation factors and the condition of the columns, events per variable, whether columns separate the
+        outcomes, and the calibration of the scores; on the rows of the fit, or on others.
+        """
+        from logreg.inference.diagnosis import diagnose
+
+        model = self._with_penalty()
+        with Setup.again(model, X, y, sample_weight, offset) as setup:
+            return diagnose(setup, self._all_coefficients(), self.feature_names_out_)
 
     @property
     def aliased_(self) -> dict[str, dict[str, float]]:
