@@ -306,6 +306,8 @@ firth_weight, flic, n_jobs, dual, intercept_scaling
         """Return an estimator of one penalty with the parameters of this one, after checking them."""
         mine = {name: value for name, value in self.get_params(deep=False).items() if name not in OWN}
         model = LogisticRegression(**mine | {"penalty": "l2" if self.penalty == "l1" else self.penalty})
+        if self.penalty == "firth":
+            raise ValueError("penalty='firth' has no C to choose; use LogisticRegression(penalty='firth').")
         parameters.penalty_of(model)
         parameters.solver_of(model)
         parameters.check_parameters(model)

@@ -304,13 +304,11 @@ class LogisticRegression(Inference, CallbackSupportMixin, ClassifierMixin, BaseE
             limits, start = Limits(self.tol, self.max_iter, tell), self._warm_coefficients(rows, fitted)
             solution, redundancy = self._solve(fitted, setup, limits, start)
         context.call_on_fit_task_end(**told, reconstruction_attributes=fitted._fitted_state())
+        endless = None
+        if fitted.separation_ is not None and solution.status[0] is Status.SEPARATED:
+            endless = fitted.separation_.endless(fitted._terms())
         if solution.status[0] is not Status.SEPARATED or self.on_separation != "ignore":
-            endless = (
-                fitted.separation_ and self.on_separation == "warn" and fitted.separation_.endless(fitted._terms())
-            )
-            warn_of(
-                solution, redundancy, fitted._terms(), endless or None
-            )  # where that is an error, nothing has changed
+            warn_of(solution, redundancy, fitted._terms(), endless)  # where that is an error, nothing has changed
         self.__dict__ = fitted.__dict__
         return self
 

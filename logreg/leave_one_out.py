@@ -180,6 +180,7 @@ def inverse_curvature(estimator: Any, setup: Setup, w: Array) -> tuple[np.ndarra
 
 def what_counts(estimator: Any, setup: Setup, w: Array) -> tuple[ElasticNet, np.ndarray]:
     """Return the penalty on the scale of the mean loss, and the columns that are free to move a little at w."""
+    parameters.refuse_firth(estimator)
     strength, l1_ratio = parameters.penalty_of(estimator)
     penalty = setup.elastic_net(l1_ratio).times(setup.strengths(strength))
     counts = ((w != 0.0) | (penalty.l1 == 0.0)) & (w > penalty.low) & (w < penalty.high)

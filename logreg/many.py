@@ -89,6 +89,8 @@ class Fits(Sequence[LogisticRegression]):
         model.classes_ = self._classes[k]
         model.coef_, model.intercept_ = self.coefs[[k]], self.intercepts[[k]]
         model.converged_, model.n_passes_ = bool(self.converged[k]), self.n_passes
+        model.kkt_ = model.gap_ = np.nan  # which a fit of its own says
+        model.separation_ = None
         model.n_iter_ = self._ends.n_iter[[place]].astype(np.int32)
         model.decrement_, model.objective_ = float(self._ends.decrement[place]), float(self._ends.objective[place])
         return model
@@ -156,6 +158,8 @@ def fit_many(
     model = LogisticRegression(**options)
     (strength, l1_ratio), _ = parameters.penalty_of(model), parameters.solver_of(model)
     parameters.check_parameters(model)
+    if model.penalty == "firth":
+        raise ValueError("penalty='firth' is fitted one outcome at a time; use LogisticRegression(penalty='firth').")
     outcomes = many_outcomes(Y)
     for_setup = copy.copy(model).set_params(class_weight=None)
     fail_without_both_classes(outcomes, validate.row_numbers("sample_weight", sample_weight, outcomes.values.shape[1]))

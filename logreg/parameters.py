@@ -56,6 +56,16 @@ def penalty_of(estimator: Any) -> tuple[float, float]:
     return 1.0 / float(C), float(l1_ratio)
 
 
+def refuse_firth(estimator: Any) -> None:
+    """Raise for a fit by Firth's penalised likelihood, where only the likelihood or a ridge will do."""
+    information = getattr(estimator, "_information", None)
+    if estimator.penalty == "firth" or (information is not None and information.penalty == "firth"):
+        raise ValueError(
+            "This is not known under Firth's penalty, which depends on all rows; use summary() or conf_int(), or "
+            "another penalty."
+        )
+
+
 def penalty_factors(option: Any, names: np.ndarray | None, n_terms: int) -> Array:
     """Return the penalty factor of each term, from an array or a dict of names, of terms or of category columns."""
     if option is None:

@@ -12,7 +12,7 @@ from logreg.inference.separation import Separation, limits_of
 from logreg.loss import Array
 from logreg.objective import Objective
 from logreg.penalty import Ridge
-from logreg.plan import WIDEST_MATRIX, square_flops
+from logreg.plan import WIDEST_MATRIX, are_few, square_flops
 from logreg.rank import Redundancy
 from logreg.rows import SelectableRows
 from logreg.scale import Scale
@@ -116,9 +116,8 @@ def information_of(
 ) -> Information:
     """Return the information at coefficients W (d + 1, 1) of the rows, of an objective: ``2 n d**2`` flops."""
     rows = setup.rows
-    scale = coordinates(rows, W, ridge, setup.intercept)
+    scale, H = curvature_of(rows, W, ridge, setup.intercept)
     pull = Objective(scale, ridge).penalty_curvature[0]
-    H = rows.exact_curvature(W, scale)[0]
     aliased = np.zeros(len(H), dtype=bool)
     if redundancy is not None:
         aliased[:-1] = redundancy.columns
@@ -229,10 +228,16 @@ def discrimination(rows: SelectableRows, W: Array, intercept: bool) -> float:
     return 1.0 + (positive / share - negative / (1.0 - share)) / float(rows.total_weight)
 
 
-def coordinates(rows: SelectableRows, W: Array, ridge: Ridge, intercept: bool) -> Scale:
-    """Return coordinates of about unit curvature, from a sample; columns that it does not show stay as they are."""
-    scale = Scale.from_sums(rows.sample(SAMPLED, 0).sums(W, "diagonal"), ridge.strength, intercept)
+def curvature_of(rows: SelectableRows, W: Array, ridge: Ridge, intercept: bool) -> tuple[Scale, Array]:
+    """Return coordinates of about unit curvature, and the mean curvature of all rows in them.
+
+    Of many rows a sample gives the coordinates; columns that it does not show stay as they are.
+    """
+    few = are_few(rows)
+    sums = rows.sums(W, "full") if few else rows.sample(SAMPLED, 0).sums(W, "diagonal")
+    scale = Scale.from_sums(sums, ridge.strength, intercept)
+    if few and sums.curvature is not None:
+        return scale, scale.curvature(sums.curvature[0] / sums.weight[0])
     hidden = scale.unit[:-1] == 0.0
-    center, unit = scale.center.copy(), scale.unit.copy()
-    center[:-1][hidden], unit[:-1][hidden] = 0.0, 1.0
-    return Scale(center, unit)
+    scale.center[:-1][hidden], scale.unit[:-1][hidden] = 0.0, 1.0
+    return scale, rows.exact_curvature(W, scale)[0]

@@ -177,6 +177,7 @@ def inverses(H: Array, kept: np.ndarray | None) -> Array:
 
 def optimum(likelihood: Likelihood, estimator: Any, w: Array) -> Point:
     """Return the optimum, nearer than the fit stopped; raise if these are other rows."""
+    parameters.refuse_firth(estimator)
     B, everything = likelihood.coordinates(w), np.ones((len(w), 1), dtype=bool)
     inverse = inverses(likelihood.curvature(B), None)
     gradient = likelihood.point(B).gradient[:, 0]
