@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import median
 
 import chart
+import inference_report
 import many_report
 import path_report
 from peers import BASELINE, OURS, PEERS
@@ -70,6 +71,8 @@ def text(results):
         parts.append(path_report.section(results["paths"]["rows"]))
     if "many" in results:
         parts.append(many_report.section(results["many"]["rows"]))
+    if "inference" in results:
+        parts.append(inference_report.section(results["inference"]["rows"]))
     parts += [other_section(name, results[name]["rows"]) for name in TITLES if name in results]
     return "\n".join(parts) + ("\n" + remarks.read_text() if remarks.exists() else "")
 
@@ -82,7 +85,8 @@ def write(results):
 
 def provenance(results):
     """Say when, of which commit and on which machine each part was measured."""
-    parts = results["problems"] | {name: results[name] for name in (*TITLES, "paths", "many") if name in results}
+    others = *TITLES, "paths", "many", "inference"
+    parts = results["problems"] | {name: results[name] for name in others if name in results}
     measured = {}
     for name, part in parts.items():
         measured.setdefault((part["date"], part["revision"], part["machine"]), []).append(name)
@@ -114,6 +118,7 @@ def in_short(results):
             line("tall: first fit, JIT cache empty, s", entry["peers"][OURS].get("first_without_cache"), "first fit")
     lines += path_report.short_lines(rows_of(results, "paths"))
     lines += many_report.short_lines(rows_of(results, "many"))
+    lines += inference_report.short_lines(rows_of(results, "inference"))
     for row in rows_of(results, "passes"):
         narrow = row["what"].endswith("x 20")
         line(f"pass / product, {row['what']}", ratio(row, "pass", "product"), "narrow pass" if narrow else "pass")

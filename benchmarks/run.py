@@ -1,10 +1,11 @@
-"""Run the benchmarks: problems x peers, passes, predictions, memory, the sigmoid, paths, many models; by default all.
+"""Run the benchmarks: problems x peers, sections, paths, many models, inference; by default all.
 
 python benchmarks/run.py                                      everything; rewrites results.json, RESULTS.md, results.png
 python benchmarks/run.py --problems tall,mid                  these problems alone; the others stay as they were
 python benchmarks/run.py --problems small --peers logreg,glum                 these peers alone; prints, writes nothing
 python benchmarks/run.py --paths text,spam                    these paths alone; the others stay as they were
 python benchmarks/run.py --many folds,bootstrap               these of many models alone; the others stay as they were
+python benchmarks/run.py --inference summary,firth5           these of inference alone; the others stay as they were
 python benchmarks/run.py --problems tall --quick                             a tenth of the rows; prints, writes nothing
 """
 
@@ -23,6 +24,7 @@ from pathlib import Path
 from time import perf_counter
 
 import report
+from inference import INFERENCE
 from many import MANY
 from measure import FIRST_LIMIT, measure
 from path_problems import PATHS
@@ -62,7 +64,8 @@ def main():
         print(name, file=sys.stderr)
         results[name] = stamp | {"rows": section(name, wanted.quick)}
         write(results, wanted.written)
-    for part, names, known in ("paths", wanted.paths, PATHS), ("many", wanted.many, MANY):
+    parts = [("paths", wanted.paths, PATHS), ("many", wanted.many, MANY), ("inference", wanted.inference, INFERENCE)]
+    for part, names, known in parts:
         for name in names:
             print(f"{part} {name}", file=sys.stderr)
             measured = section(part, wanted.quick, "--problems", name)
@@ -82,10 +85,13 @@ def arguments():
     parser.add_argument("--sections", type=chosen_from(SECTIONS), help="comma-separated, of " + ", ".join(SECTIONS))
     parser.add_argument("--paths", type=chosen_from(PATHS), help="comma-separated, of " + ", ".join(PATHS))
     parser.add_argument("--many", type=chosen_from(MANY), help="comma-separated, of " + ", ".join(MANY))
+    parser.add_argument("--inference", type=chosen_from(INFERENCE), help="comma-separated, of " + ", ".join(INFERENCE))
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="a tenth of the rows; prints, writes nothing")
     wanted = parser.parse_args()
-    everything = all(part is None for part in (wanted.problems, wanted.sections, wanted.paths, wanted.many))
+    parts = wanted.problems, wanted.sections, wanted.paths, wanted.many, wanted.inference
+    everything = all(part is None for part in parts)
+    wanted.inference = list(INFERENCE) if everything else wanted.inference or []
     wanted.many = list(MANY) if everything else wanted.many or []
     wanted.paths = list(PATHS) if everything else wanted.paths or []
     wanted.problems = list(PROBLEMS) if everything else wanted.problems or []
@@ -134,7 +140,7 @@ def machine():
     """Return the processor, its cores, and the versions of what is compared."""
     model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     packages = ("numpy", "scipy", "numba", "scikit-learn", "scikit-learn-intelex", "glum", "tabmat", "snapml")
-    packages += ("liblinear-official", "skglm", "statsmodels")
+    packages += ("liblinear-official", "skglm", "statsmodels", "firthmodels")
     versions = ", ".join(f"{name} {installed(name)}" for name in packages)
     processor = model[1] if model else platform.processor()
     return f"{processor}, {len(os.sched_getaffinity(0))} cores; Python {platform.python_version()}, {versions}"
