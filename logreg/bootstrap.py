@@ -167,6 +167,11 @@ def bootstrap(
     parameters.check_number("n", n, least=1, integer=True)
     if method not in METHODS:
         raise ValueError(f"method={method!r} must be {' or '.join(map(repr, METHODS))}.")
+    if getattr(estimator, "separation_", None) is not None:
+        raise ValueError(
+            "Columns separate the outcomes (see separation_), so neither the fit nor its resamples have a finite "
+            "optimum; use a penalty."
+        )
     setup = Setup.again(estimator, X, y, sample_weight, offset)
     counts = draw(setup, n, method, check_random_state(random_state))
     w = np.append(estimator._coefficients(), estimator.intercept_)

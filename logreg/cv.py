@@ -24,11 +24,13 @@ from logreg.folds import Folds, GridOfFits, balancing, fit_grid, paths_of
 from logreg.grid import inverse_strengths
 from logreg.held_out import METRICS, check_scores, scores_of_metric, scores_of_scorer
 from logreg.inference.information import kept_information
+from logreg.inference.separation import Separation, separation_at
 from logreg.loss import Array
-from logreg.report import PassReporter, attributes_of, has_callbacks, predictor_of
+from logreg.report import PassReporter, attributes_of, has_callbacks, predictor_of, warn_of
 from logreg.rows import VersionedRows, Versions
 from logreg.selection import best_of_folds, choose, legacy_layout, results
 from logreg.setup import Setup
+from logreg.solve import Solution
 from logreg.stop import Limits
 
 LEARNT = ("_encoding", "_information")  # private attributes of a fit
@@ -213,7 +215,7 @@ firth_weight, flic, n_jobs, dual, intercept_scaling
         routed = self._routed(sample_weight, params)
         context = self._init_callback_context(max_subtasks=None)
         began = time.perf_counter()
-        setup = Setup.learn(model, X, y, sample_weight, offset)
+        setup = Setup.learn(model, X, y, sample_weight, offset, drop_first=self.penalty in ("none", None))
         told = {"estimator": self, "X": X, "y": y, "metadata": None}
         context.call_on_fit_task_begin(**told)
         folds = Folds.of(check_cv(self.cv, y, classifier=True).split(X, y, **routed.splitter.split), setup)
@@ -239,13 +241,15 @@ firth_weight, flic, n_jobs, dual, intercept_scaling
             start = fits[ratio].coefficients[:, best].mean(axis=0)[:, None]
             limits = replace(limits, on_pass=None)
             strength = float(setup.strengths(1.0 / C))
-            solution, redundancy = setup.solve(strength, l1_ratio, "auto", limits, start, model._seed())
+            solver = parameters.solver_of(model)
+            solution, redundancy = setup.solve(strength, l1_ratio, solver, limits, start, model._seed())
+            separation = self._separation(setup, strength, l1_ratio, solution)
             wanted = self.inference if self.refit else False
-            information = kept_information(setup, wanted, strength, l1_ratio, solution, redundancy, None)
+            information = kept_information(setup, wanted, strength, l1_ratio, solution, redundancy, separation)
         paths = paths_of(setup, fits)
         found = attributes_of(setup.rows.in_user_units(solution.coefficients), solution) | {
             "_information": information,
-            "separation_": None,
+            "separation_": separation,
             "C_": C,
             "l1_ratio_": l1_ratio,
             "scores_": scores,
@@ -263,8 +267,12 @@ firth_weight, flic, n_jobs, dual, intercept_scaling
             **told, reconstruction_attributes={"feature_names_in_": None} | vars(model) | found
         )
         warn_of_fits(fits, self.max_iter)
+        if separation is not None or redundancy is not None:
+            warn_of(
+                solution, redundancy, model._terms(), None if separation is None else separation.endless(setup.names)
+            )
         learnt = {name: value for name, value in vars(model).items() if name.endswith("_") or name in LEARNT}
-        kept = self.get_params(deep=False) | {name: value for name, value in vars(self).items() if name[0] == "_"}
+        kept = {name: value for name, value in vars(self).items() if not name.endswith("_")}
         self.__dict__ = kept | learnt | found
         return self
 
@@ -273,7 +281,7 @@ firth_weight, flic, n_jobs, dual, intercept_scaling
     ) -> float:
         """Return what ``scoring`` says of the rows; with an offset only for the scores that are computed here."""
         if self._is_own_metric():
-            outcome = np.asarray(y) == self.classes_[1]
+            outcome = validate.known_labels(y, self.classes_, len(X) if hasattr(X, "__len__") else X.shape[0])
             weight = validate.row_numbers("sample_weight", sample_weight, len(outcome))
             return float(METRICS[self.scoring](self.decision_function(X, offset)[None, :], outcome, weight)[0])
         if offset is not None:
@@ -301,6 +309,15 @@ firth_weight, flic, n_jobs, dual, intercept_scaling
         router = MetadataRouter(owner=self).add_self_request(self).add(splitter=self.cv, method_mapping=to_split)
         scorer = None if self.scoring is None else get_scorer(self.scoring)
         return router if scorer is None else router.add(scorer=scorer, method_mapping=to_score)
+
+    def _separation(self, setup: Setup, strength: float, l1_ratio: float, solution: Solution) -> Separation | None:
+        """Return how columns separate the outcomes of a final fit without a penalty, or raise where that is asked."""
+        if strength > 0.0 or not setup.is_ridge(l1_ratio) or self.on_separation == "ignore":
+            return None
+        found = separation_at(setup, solution.coefficients)
+        if found is not None and self.on_separation == "raise":
+            raise ValueError(f"{found} Use a penalty, for example Cs=[1.0], or leave such columns out.")
+        return found
 
     def _model(self) -> LogisticRegression:
         """Return an estimator of one penalty with the parameters of this one, after checking them."""

@@ -38,7 +38,8 @@ class Folds:
     @classmethod
     def of(cls, splits: Iterable[tuple[Any, Any]], setup: Setup) -> Folds:
         """Take the splits of a splitter, after checking that both classes count in every fold."""
-        pairs = [(row_numbers(train), row_numbers(test)) for train, test in splits]
+        n = len(setup.problem.y)
+        pairs = [(row_numbers(train, n), row_numbers(test, n)) for train, test in splits]
         if not pairs:
             raise ValueError("cv yields no splits; pass a number of folds, a splitter, or a list of (train, test).")
         problem = setup.problem
@@ -47,8 +48,9 @@ class Folds:
             for name, rows in (("trains on", train), ("holds out", test)):
                 there = problem.classes[np.unique(problem.y[rows[counted[rows]]])].tolist()
                 if not there or (name == "trains on" and len(there) < 2):
-                    what = f"rows of one class only, {there[0]!r}" if there else "no rows that count"
-                    raise ValueError(f"Fold {f} {name} {what}; use StratifiedKFold, or fewer folds.")
+                    what = f"rows of one class only, {there[0]!r}" if there else "no rows of positive weight"
+                    cure = "use StratifiedKFold, or fewer folds" if there else "shuffle the rows, or drop such rows"
+                    raise ValueError(f"Fold {f} {name} {what}; {cure}.")
         return cls([train for train, _ in pairs], [test for _, test in pairs])
 
     def __len__(self) -> int:
@@ -61,10 +63,14 @@ class Folds:
         return counts.astype(np.bool_ if counts.max() <= 1 else np.float64)
 
 
-def row_numbers(chosen: Any) -> np.ndarray:
+def row_numbers(chosen: Any, n_rows: int) -> np.ndarray:
     """Return the numbers of chosen rows, which may be a mask."""
     rows = np.asarray(chosen)
-    return np.flatnonzero(rows) if rows.dtype == np.bool_ else rows.astype(np.intp)
+    if rows.dtype == np.bool_:
+        return np.flatnonzero(rows)
+    if rows.size and (rows.dtype.kind not in "iu" or rows.min() < 0 or rows.max() >= n_rows):
+        raise ValueError(f"cv yields rows that X has not; pass numbers from 0 to {n_rows - 1}, or masks.")
+    return rows.astype(np.intp)
 
 
 def balancing(setup: Setup, counts: np.ndarray, sample_weight: Array | None) -> np.ndarray:

@@ -167,8 +167,6 @@ def fit_many(
     if first is None:
         raise ValueError(f"None of the outcomes can be fitted; the first: {next(iter(outcomes.failed.values()))}")
     setup = Setup.learn(for_setup, X, outcomes.values[first], sample_weight, offset, drop_first=strength == 0.0)
-    if len(setup.problem.y) != outcomes.values.shape[1]:
-        raise ValueError(f"X and Y have inconsistent numbers of samples: {len(setup.problem.y)} and {len(Y)} rows.")
     fitted = np.array([k for k in range(len(outcomes.names)) if k not in outcomes.failed])
     values = outcomes.values if len(fitted) == len(outcomes.names) else outcomes.values[fitted]
     counts = None
@@ -228,6 +226,7 @@ def class_counts(class_weight: Any, classes: list[np.ndarray], values: np.ndarra
     counts = np.empty(values.shape)
     for count, pair, value in zip(counts, classes, values, strict=True):
         count[:] = compute_class_weight(class_weight, classes=pair, y=pair[value], sample_weight=weight)[value]
+        validate.check_weights("class_weight", count, value, pair)
     return counts
 
 

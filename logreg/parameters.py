@@ -198,8 +198,12 @@ def check_parameters(estimator: Any) -> None:
     check_number("firth_weight", estimator.firth_weight, least=0.0)
     if not isinstance(estimator.flic, (bool, np.bool_)):
         raise ValueError(f"flic={estimator.flic!r} must be True or False.")
-    if estimator.penalty == "firth" and (estimator.positive or estimator.bounds is not None):
-        raise ValueError("penalty='firth' knows no bounds; leave out positive and bounds, or use another penalty.")
+    narrowed = estimator.positive or estimator.bounds is not None or estimator.penalty_factor is not None
+    if estimator.penalty == "firth" and narrowed:
+        raise ValueError(
+            "penalty='firth' knows no bounds and no factors; leave out positive, bounds and penalty_factor, or use "
+            "another penalty."
+        )
     check_categories(estimator)
     if estimator.multi_class not in ("auto", "ovr", "deprecated", None):
         raise ValueError(

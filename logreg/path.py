@@ -49,6 +49,8 @@ class Path:
         ridges, which none does.
     computed : ndarray of bool, shape (m,)
         Where it is False the path ended before; intercept and deviance ratio are NaN.
+    converged : ndarray of bool, shape (m,)
+        Where the tolerance was reached.
     n_passes : int
         Times that all rows were read.
     feature_names : ndarray of shape (n_terms,)
@@ -62,6 +64,7 @@ class Path:
     deviance_ratio: Array
     kkt: Array
     computed: np.ndarray
+    converged: np.ndarray
     n_passes: int
     model: LogisticRegression
 
@@ -90,7 +93,8 @@ class Path:
         fitted.C = float(self.Cs[i])
         fitted.coef_, fitted.intercept_ = self.coefs[[i]].toarray(), self.intercepts[[i]]
         fitted.gap_ = np.nan  # which a fit of one penalty says
-        fitted.kkt_, fitted.converged_ = float(self.kkt[i]), True
+        fitted.kkt_, fitted.converged_ = float(self.kkt[i]), bool(self.converged[i])
+        fitted.separation_, fitted.n_passes_ = None, self.n_passes
         return fitted
 
     def predict_proba(self, X: Any, offset: ArrayLike | None = None) -> Array:
@@ -189,7 +193,11 @@ def logistic_path(
     """
     model = LogisticRegression(l1_ratio=l1_ratio, tol=tol, **options)
     parameters.check_parameters(model)
-    if parameters.penalty_of(model)[1] == 0.0 and (model.positive or model.bounds is not None):
+    if model.penalty in ("firth", "none", None):
+        raise ValueError(f"penalty={model.penalty!r} has no strength to vary; use 'l2', 'l1' or 'elasticnet'.")
+    parameters.solver_of(model)
+    l1_ratio = parameters.penalty_of(model)[1]
+    if l1_ratio == 0.0 and (model.positive or model.bounds is not None):
         raise ValueError(f"l1_ratio={l1_ratio!r} leaves no L1 part; a path with bounds needs one above 0, up to 1.")
     parameters.check_number("n_penalties", n_penalties, least=1, integer=True)
     setup = Setup.learn(model, X, y, sample_weight, offset)
@@ -234,6 +242,7 @@ def logistic_path(
         deviance_ratio=ratios,
         kkt=kkt,
         computed=~np.isnan(kkt),
+        converged=kkt <= tol,
         n_passes=path.n_passes,
         model=model,
     )
@@ -267,6 +276,7 @@ def ridge_path(model: LogisticRegression, setup: Setup, Cs: Any, n_penalties: in
         deviance_ratio=found.deviance_ratio,
         kkt=np.full(len(penalties), np.nan),
         computed=np.ones(len(penalties), dtype=bool),
+        converged=~late,
         n_passes=found.ends.n_passes,
         model=model,
     )

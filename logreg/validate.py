@@ -117,6 +117,18 @@ def two_classes(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return classes, codes.astype(np.int8)
 
 
+def known_labels(y: Any, classes: np.ndarray, n: int) -> np.ndarray:
+    """Return labels as bools, True for the second of two known classes, after checking them."""
+    labels = y if is_plain(y, 1) else column_or_1d(y, warn=True)
+    if len(labels) != n:
+        raise ValueError(f"X and y have inconsistent numbers of samples: X has {n} rows, y has {len(labels)}.")
+    unknown = ~np.isin(labels, classes)
+    if unknown.any():
+        row = int(np.argmax(unknown))
+        raise ValueError(f"y holds {labels.tolist()[row]!r} in row {row}, which is not one of the classes of the fit.")
+    return np.asarray(labels == classes[1])
+
+
 def row_numbers(name: str, values: Any, n_rows: int) -> Array | None:
     """Return one finite float a row, or None."""
     if values is None:

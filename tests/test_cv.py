@@ -1139,9 +1139,7 @@ def test_groups_that_no_splitter_needs_are_ignored_in_words(data):
 
 def test_an_offset_is_refused_by_scorers_that_cannot_take_it(data):
     clf = many(cv=splits(), scoring="f1").fit(data.X, data.y)
-    with pytest.raises(
-        ValueError, match=r"^scoring='f1' cannot take the offset into account; use one of "
-    ):
+    with pytest.raises(ValueError, match=r"^scoring='f1' cannot take the offset into account; use one of "):
         clf.score(data.X, data.y, offset=data.offset)
 
 

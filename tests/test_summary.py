@@ -183,7 +183,7 @@ def test_penalties_are_said_and_an_l1_part_has_no_errors(rows):
 
 def test_a_fit_without_its_curvature_says_how_to_keep_it(rows):
     X, y = rows
-    with pytest.raises(ValueError, match="fit with inference=True"):
+    with pytest.raises(ValueError, match="inference=True"):
         LogisticRegression(inference=False).fit(X, y).summary()
     with pytest.raises(ValueError, match=r"^inference='yes' must be 'auto', True or False"):
         LogisticRegression(inference="yes").fit(X, y)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from logreg.columns import Columns
+from logreg.inference.information import is_possible
 from logreg.inference.separation import Separation, separation_of
 from logreg.inference.summary import shown
 from logreg.loss import Array
@@ -71,12 +72,14 @@ class Diagnosis:
 def diagnose(setup: Setup, w: Array, terms: np.ndarray) -> Diagnosis:
     """Return the diagnosis of coefficients w (d + 1,) on rows. Some passes, ``2 n d**2`` flops, and linear programs."""
     rows = setup.rows
+    if not is_possible(rows):
+        raise ValueError(f"X has {rows.n_columns:,} columns, too many for a matrix of them; diagnose fewer.")
     W = rows.from_user_units(w[:, None])
     sums = rows.sums(W, "full")
     assert sums.curvature is not None
     scale = Scale.from_sums(sums, np.zeros(1), setup.intercept)
     H = scale.curvature(sums.curvature[0] / sums.weight[0])[:-1, :-1]
-    varies = np.diagonal(H) > 0
+    varies = (np.diagonal(H) > 0) & ~np.isinf(setup.factor)
     correlation = H[np.ix_(varies, varies)]
     values, vectors = np.linalg.eigh(correlation)
     values = np.maximum(values, np.finfo(float).eps)

@@ -124,7 +124,7 @@ def information_of(
     left_out = np.append(np.isinf(setup.factor), not setup.intercept)
     kept = np.flatnonzero(~aliased & ~left_out & (np.diagonal(H) > 0))
     inside = np.ix_(kept, kept)
-    inverse_root = Factor(H[inside] + np.diag(pull[kept])).inverse_root()
+    inverse_root = Factor(H[inside] + np.diag(pull[kept])).inverse_root() if kept.size else np.zeros((0, 1))
     of_kept = np.zeros((len(H), inverse_root.shape[1]))
     of_kept[kept] = inverse_root
     total = setup.problem.total_weight

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from contextlib import suppress
 from dataclasses import replace
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from scipy.stats import norm
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from logreg import validate
+from logreg import parameters, validate
 from logreg.inference.information import Information
 from logreg.loss import Array
 from logreg.predictors import check_columns
@@ -114,8 +115,8 @@ class Inference:
             errors = self._ordered(information.errors_at_limit)
             notes.append(SEPARATED)
         else:
-            covariance = self.covariance() if isinstance(cov, str) and cov == "model" else cov
-            errors = np.sqrt(np.diagonal(covariance.loc[terms, terms]))
+            errors = np.sqrt(np.diagonal(self._covariance_of(cov)))
+        by_likelihood = isinstance(cov, str)
         estimates = self._ordered(information.estimates)
         if information.penalty == "firth":
             notes.append(FIRTH if information.likelihood_ratios is not None else FIRTH_WALD)
@@ -126,10 +127,10 @@ class Inference:
             notes.append(ALIASED.format(columns=names))
         notes += [] if self.converged_ or information.errors_at_limit is not None else [UNCERTAIN]
         frame = coefficient_frame(terms, estimates, errors, level, exponentiate)
-        if information.likelihood_ratios is not None:
+        if information.likelihood_ratios is not None and by_likelihood:
             ratios = self._ordered(information.likelihood_ratios)
             frame["statistic"], frame["p_value"] = ratios, np.exp(np.log(2.0) + norm.logsf(np.sqrt(ratios)))
-        if information.ends is not None and level == LEVEL:
+        if information.ends is not None and level == LEVEL and by_likelihood:
             ends = self._ordered(information.ends)
             known = ~np.isnan(ends[:, 0])
             frame.loc[known, ["conf_low", "conf_high"]] = np.exp(ends[known]) if exponentiate else ends[known]
@@ -163,7 +164,7 @@ class Inference:
         """
         from logreg.inference.robust import robust_covariance
 
-        information = self._known()
+        information = self._known(with_curvature=True)
         if kind == "model":
             found = information.covariance
         elif X is None or y is None:
@@ -245,13 +246,11 @@ class Inference:
         """
         from logreg.inference.hypotheses import wald_test
 
-        information = self._known()
-        covariance = information.covariance
-        if not isinstance(cov, str):
-            names = self._terms_and_intercept()
-            last = [*names[1:], names[0]] if self.fit_intercept else names
-            covariance = np.zeros_like(covariance)
-            covariance[: len(last), : len(last)] = cov.loc[last, last]
+        information = self._known(with_curvature=True)
+        found = self._covariance_of(cov)  # the intercept first
+        covariance = np.zeros_like(information.covariance)
+        order = [*range(1, len(found)), 0] if self.fit_intercept else list(range(len(found)))
+        covariance[: len(found), : len(found)] = found[np.ix_(order, order)]
         return wald_test(information.estimates, covariance, terms, self.feature_names_out_, value=value)
 
     def lr_test(
@@ -304,7 +303,7 @@ class Inference:
         from logreg.inference.effects import predict_interval
 
         check_level(level)
-        information = self._known()
+        information = self._known(with_curvature=True)
         X = check_columns(self, X)
         known = validate.row_numbers("offset", offset, X.shape[0])
         names = self.feature_names_out_
@@ -329,7 +328,7 @@ class Inference:
         from logreg.inference.effects import marginal_effects
 
         check_level(level)
-        information = self._known()
+        information = self._known(with_curvature=True)
         X = check_columns(self, X)
         return marginal_effects(
             X,
@@ -355,7 +354,7 @@ class Inference:
         """
         from logreg.inference.influence import influence
 
-        information, model = self._known(), self._with_penalty()
+        information, model = self._known(with_curvature=True), self._with_penalty()
         with Setup.again(model, X, y, sample_weight, offset) as setup:
             return influence(setup, self._all_coefficients(), information.root)
 
@@ -388,21 +387,36 @@ class Inference:
         """Return the coefficients with the intercept last, shape (d + 1,)."""
         return np.append(self._coefficients(), self.intercept_)
 
-    def _known(self) -> Information:
-        """Return what was kept of the curvature; raise if nothing was."""
+    def _covariance_of(self, cov: Any) -> Array:
+        """Return the covariance that a user means, the intercept first."""
+        terms = self._terms_and_intercept()
+        if isinstance(cov, str) and cov == "model":
+            cov = self.covariance()
+        if not isinstance(cov, pd.DataFrame) or set(cov.index) != set(terms):
+            raise ValueError("cov must be 'model', or what covariance(...) of this fit returned, such as for 'HC1'.")
+        return cov.loc[terms, terms].to_numpy()
+
+    def _known(self, *, with_curvature: bool = False) -> Information:
+        """Return what was kept of the curvature; raise if nothing was, or where a separated fit has none."""
         check_is_fitted(self)
         if self._is_sparse_penalty():
             raise ValueError(SPARSE)
         if self._information is None:
             raise ValueError(
-                "The fit kept no curvature, because its rows and columns are many or inference=False; fit with "
-                "inference=True for standard errors."
+                "No curvature was kept, as the fit is one of many, its rows and columns are many, or inference=False; "
+                "fit LogisticRegression(inference=True) for standard errors."
+            )
+        if with_curvature and self._information.errors_at_limit is not None:
+            raise ValueError(
+                "Columns separate the outcomes (see separation_), so there is no optimum whose curvature would tell; "
+                "use summary(), conf_int(X, y, method='profile'), or a penalty."
             )
         return self._information
 
     def _is_sparse_penalty(self) -> bool:
         check_is_fitted(self)
-        return bool(np.isfinite(self.kkt_))
+        model = self._with_penalty()
+        return parameters.penalty_of(model)[1] > 0.0 or model.positive or model.bounds is not None
 
     def _ordered(self, of_coefficients: Array) -> Array:
         """Return what is known of coefficients (d + 1, ...) with the intercept first, where there is one."""
@@ -443,7 +457,7 @@ def with_ends(information: Information, setup: Setup, estimator: LogisticRegress
     return replace(information, ends=ends)
 
 
-def check_level(level: float) -> None:
+def check_level(level: Any) -> None:
     """Raise unless a level is a probability."""
-    if not 0.0 < level < 1.0:
+    if not isinstance(level, Real) or not 0.0 < float(level) < 1.0:
         raise ValueError(f"level={level!r} must be between 0 and 1, such as 0.95.")

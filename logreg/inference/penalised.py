@@ -17,7 +17,7 @@ from logreg.setup import Setup
 from logreg.solve import Solution
 from logreg.stop import Limits
 
-AFFORDABLE = 4e8  # n d**3 up to which tests and intervals are made unasked
+TESTS_AFFORDABLE = 4e8  # n d**3 up to which tests and intervals are made unasked
 
 
 def fit_penalised(
@@ -29,7 +29,7 @@ def fit_penalised(
     if estimator.inference is False:
         return found.solution, None
     d = setup.rows.n_columns + 1
-    costs_little = setup.rows.n_rows * float(d) ** 3 <= AFFORDABLE
+    costs_little = setup.rows.n_rows * float(d) ** 3 <= TESTS_AFFORDABLE
     W = found.solution.coefficients
     statistic, ends = None, None
     if estimator.inference is True or costs_little:
@@ -39,7 +39,7 @@ def fit_penalised(
             warnings.simplefilter("ignore", ConvergenceWarning)  # an end that is not found is NaN
             statistic[places] = penalised_likelihood_tests(likelihood, W)[0]
             ends[places] = profile_intervals(likelihood, W)
-    return found.solution, information_of(setup, found, W, statistic, ends)
+    return found.solution, information_of_firth(setup, found, W, statistic, ends)
 
 
 def likelihood_of(setup: Setup, estimator: Any) -> JeffreysLikelihood:
@@ -48,7 +48,7 @@ def likelihood_of(setup: Setup, estimator: Any) -> JeffreysLikelihood:
     return JeffreysLikelihood(setup.rows, estimator.firth_weight, total, setup.intercept, setup.names)
 
 
-def information_of(
+def information_of_firth(
     setup: Setup, found: FirthSolution, W: Array, statistic: Array | None, ends: Array | None
 ) -> Information:
     """Return what is kept of a fit by Firth's likelihood."""

@@ -77,6 +77,8 @@ class Summary:
         return str(self.frame.map(shown).to_string(index=False))
 
     def _fit_lines(self) -> list[str]:
+        if self.fit_frame.empty:
+            return []
         fit = {name: shown(value) for name, value in self.fit_frame.iloc[0].items()}
         return [
             f"n {fit['n']}, log-likelihood {fit['log_likelihood']} (null {fit['null_log_likelihood']}), "

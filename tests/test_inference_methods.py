@@ -1,0 +1,149 @@
+"""The inferring methods of a fitted estimator: what they need, refuse, and agree on."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.exceptions import ConvergenceWarning
+
+from logreg import LogisticRegression, LogisticRegressionCV, datasets, fit_many, logistic_path
+
+EXACT = {"penalty": None, "tol": 1e-10}
+
+
+@pytest.fixture(scope="module")
+def cohort():
+    X, y = datasets.load_nhefs()
+    return X[["qsmk", "sex", "age", "smokeyrs"]], y
+
+
+@pytest.fixture(scope="module")
+def fitted(cohort):
+    return LogisticRegression(**EXACT).fit(*cohort)
+
+
+@pytest.fixture(scope="module")
+def separated():
+    X, y = datasets.load_endometrial()
+    with pytest.warns(ConvergenceWarning, match="separates the outcomes"):
+        return LogisticRegression(penalty=None).fit(X, y), X, y
+
+
+def test_a_test_of_one_coefficient_is_its_statistic_squared(fitted, cohort):
+    frame = fitted.summary().frame.set_index("term")
+    assert fitted.wald_test("age").statistic == pytest.approx(frame.loc["age", "statistic"] ** 2)
+    robust = fitted.covariance("HC3", *cohort)
+    with_robust = fitted.summary(cov=robust).frame.set_index("term")
+    assert fitted.wald_test("age", cov=robust).statistic == pytest.approx(with_robust.loc["age", "statistic"] ** 2)
+    assert with_robust.loc["age", "std_error"] != frame.loc["age", "std_error"]
+
+
+def test_likelihood_ratio_tests_agree_with_the_table_of_all_terms(fitted, cohort):
+    X, y = cohort
+    table = fitted.drop1(X, y).set_index("term")
+    assert fitted.lr_test("sex", X, y).statistic == pytest.approx(table.loc["sex", "LRT"], rel=1e-8)
+    smaller = LogisticRegression(**EXACT).fit(X.drop(columns="sex"), y)
+    fall = smaller.summary().fit_frame["deviance"][0] - fitted.summary().fit_frame["deviance"][0]
+    assert table.loc["sex", "LRT"] == pytest.approx(fall, rel=1e-8)
+    added = smaller.score_test(X[["sex"]], X.drop(columns="sex"), y)
+    assert added.statistic == pytest.approx(fall, rel=0.05)
+
+
+@pytest.mark.parametrize("method", ["wald", "profile", "score"])
+def test_intervals_hold_the_estimate_and_widen_with_the_level(fitted, cohort, method):
+    wide, narrow = (fitted.conf_int(*cohort, method=method, level=level) for level in (0.99, 0.8))
+    assert list(wide.columns) == ["term", "estimate", "conf_low", "conf_high"]
+    assert (wide["conf_low"] < narrow["conf_low"]).all()
+    assert (narrow["conf_low"] < narrow["estimate"]).all()
+    assert (narrow["estimate"] < narrow["conf_high"]).all()
+    assert (narrow["conf_high"] < wide["conf_high"]).all()
+
+
+def test_prediction_intervals_hold_the_prediction(fitted, cohort):
+    X, _ = cohort
+    low, p, high = fitted.predict_interval(X).T
+    np.testing.assert_allclose(p, fitted.predict_proba(X)[:, 1], rtol=1e-12)
+    assert (low > 0).all()
+    assert (low < p).all()
+    assert (p < high).all()
+    assert (high < 1).all()
+
+
+def test_rows_weigh_as_much_as_there_are_coefficients(fitted, cohort):
+    influence = fitted.influence(*cohort)
+    assert influence["leverage"].sum() == pytest.approx(5.0, rel=1e-8)
+    assert fitted.loo_scores(*cohort).leverage.sum() == pytest.approx(5.0, rel=1e-6)
+
+
+def test_all_of_it_is_there_for_the_final_fit_of_a_cross_validation(cohort):
+    X, y = cohort
+    clf = LogisticRegressionCV(standardize=True).fit(X, y)
+    assert len(clf.covariance("HC1", X, y)) == 5
+    assert len(clf.influence(X, y)) == len(y)
+    assert len(clf.marginal_effects(X)) == 4
+    assert len(clf.conf_int(X, y, method="profile")) == 5
+
+
+@pytest.mark.parametrize("call", ["predict_interval", "marginal_effects", "influence", "covariance", "wald_test"])
+def test_a_separated_fit_has_no_curvature_to_tell_from(separated, call):
+    clf, X, y = separated
+    given = {"influence": (X, y), "covariance": (), "wald_test": ("NV",)}.get(call, (X,))
+    with pytest.raises(ValueError, match=r"^Columns separate the outcomes"):
+        getattr(clf, call)(*given)
+    with pytest.raises(ValueError, match=r"^Columns separate the outcomes"):
+        clf.bootstrap(X, y)
+
+
+def test_its_table_has_limits_and_a_one_sided_interval(separated):
+    clf, X, y = separated
+    frame = clf.summary().frame.set_index("term")
+    np.testing.assert_allclose(
+        frame.loc[["intercept", "PI", "EH"], "estimate"], [4.3045178, -0.0421834, -2.9026056], rtol=1e-6
+    )
+    np.testing.assert_allclose(
+        frame.loc[["intercept", "PI", "EH"], "std_error"], [1.63729861, 0.04433196, 0.84555156], rtol=1e-6
+    )
+    assert frame.loc["NV", "estimate"] == np.inf
+    assert frame.loc["NV", "conf_high"] == np.inf
+    profile = clf.conf_int(X, y, method="profile").set_index("term")
+    assert frame.loc["NV", "conf_low"] == pytest.approx(profile.loc["NV", "conf_low"], rel=1e-6)
+    assert clf.summary().fit_frame["deviance"][0] == pytest.approx(55.393, abs=5e-4)
+
+
+def test_separation_can_raise_be_ignored_and_is_found_by_cross_validation_too(separated):
+    clf, X, y = separated
+    assert clf.separation_.kind == "quasi"
+    with pytest.raises(ValueError, match=r"those of 'NV'. Use a penalty"):
+        LogisticRegression(penalty=None, on_separation="raise").fit(X, y)
+    assert LogisticRegression(penalty=None, on_separation="ignore").fit(X, y).separation_ is None
+    with pytest.warns(ConvergenceWarning):
+        cv = LogisticRegressionCV(Cs=[np.inf], cv=3).fit(X, y)
+    assert cv.separation_.kind == "quasi"
+    assert LogisticRegression().fit(X, y).separation_ is None
+
+
+def test_printing_never_fails(cohort):
+    X, y = cohort
+    for options in ({"l1_ratio": 1.0}, {"positive": True}, {"l1_ratio": 0.5}, {"fit_intercept": False}):
+        assert str(LogisticRegression(**options).fit(X, y).summary())
+    assert str(logistic_path(X, y, n_penalties=3).estimator(2).summary())
+    assert LogisticRegression(fit_intercept=False).fit(np.zeros((20, 2)), np.arange(20) % 2).summary().frame.shape == (
+        2,
+        7,
+    )
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda clf, X, y: clf.summary(cov="HC1"), "^cov must be 'model', or what covariance"),
+        (lambda clf, X, y: clf.wald_test("age", cov=np.eye(5)), "^cov must be 'model', or what covariance"),
+        (lambda clf, X, y: clf.covariance("HC1"), "^kind='HC1' needs the rows of the fit"),
+        (lambda clf, X, y: clf.conf_int(method="profile"), "^method='profile' needs the rows of the fit"),
+        (lambda clf, X, y: clf.conf_int(method="bayes"), "^method='bayes' must be"),
+        (lambda clf, X, y: clf.conf_int(level="a"), "^level='a' must be between 0 and 1"),
+        (lambda clf, X, y: fit_many(X, pd.DataFrame({"a": y, "b": 1 - y}))[0].summary(), "^No curvature was kept"),
+    ],
+)
+def test_what_cannot_be_used_is_one_sentence(fitted, cohort, call, message):
+    with pytest.raises(ValueError, match=message):
+        call(fitted, *cohort)
