@@ -208,3 +208,14 @@ def test_ridges_go_from_none_of_the_degrees_of_freedom_to_nearly_all():
     assert (np.diff(path.deviance_ratio) > 0).all()
     leverage = path.estimator(4).loo_scores(X, y).leverage
     assert leverage.sum() - 1.0 == pytest.approx(path.df[4], rel=1e-6)
+
+
+def test_a_relaxed_fit_has_the_table_of_the_chosen_columns_alone():
+    X, y = datasets.load_nhefs()
+    path = logistic_path(X, y, standardize=True, n_penalties=20, ratio=0.01, tol=1e-8)
+    table = path.relax(8, X, y).summary()
+    chosen = X.columns[path.coefs[[8]].toarray()[0] != 0]
+    alone = LogisticRegression(penalty=None, tol=1e-8).fit(X[chosen], y).summary()
+    assert table.title == alone.title
+    kept = table.frame[table.frame["std_error"].notna()].reset_index(drop=True)
+    pd.testing.assert_frame_equal(kept, alone.frame, rtol=1e-5)

@@ -149,7 +149,7 @@ def information_of(
         log_likelihood=-loss * as_given,
         null_log_likelihood=-null_loss(rows, setup.intercept) * as_given,
         discrimination=discrimination(rows, W, setup.intercept),
-        penalty="ridge" if np.any(ridge.strength > 0.0) else "none",
+        penalty="ridge" if np.any(pull[kept] > 0.0) else "none",
     )
 
 

@@ -433,7 +433,8 @@ class Inference:
         penalty, C, l1_ratio = model.penalty, model.C, model.l1_ratio
         if self._information is not None and self._information.penalty == "firth":
             return f"Logistic regression by Firth's penalised likelihood, l + {model.firth_weight:g} log det I"
-        if penalty in (None, "none") or np.isinf(C):
+        unpenalised = self._information is not None and self._information.penalty == "none"
+        if penalty in (None, "none") or np.isinf(C) or unpenalised:
             return "Logistic regression by maximum likelihood"
         share = 1.0 if penalty == "l1" else float(l1_ratio or 0.0)
         kind = "a ridge" if share == 0.0 else "a lasso" if share == 1.0 else f"an elastic net of l1_ratio={share:g}"
