@@ -266,11 +266,11 @@ firth_weight, flic, n_jobs, dual, intercept_scaling
         context.call_on_fit_task_end(
             **told, reconstruction_attributes={"feature_names_in_": None} | vars(model) | found
         )
-        warn_of_fits(fits, self.max_iter)
+        if separation is None:
+            warn_of_fits(fits, self.max_iter)
         if separation is not None or redundancy is not None:
-            warn_of(
-                solution, redundancy, model._terms(), None if separation is None else separation.endless(setup.names)
-            )
+            endless = None if separation is None else separation.endless(setup.names)
+            warn_of(solution, redundancy, model._terms(), endless)
         learnt = {name: value for name, value in vars(model).items() if name.endswith("_") or name in LEARNT}
         kept = {name: value for name, value in vars(self).items() if not name.endswith("_")}
         self.__dict__ = kept | learnt | found

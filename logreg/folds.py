@@ -39,7 +39,7 @@ class Folds:
     def of(cls, splits: Iterable[tuple[Any, Any]], setup: Setup) -> Folds:
         """Take the splits of a splitter, after checking that both classes count in every fold."""
         n = len(setup.problem.y)
-        pairs = [(row_numbers(train, n), row_numbers(test, n)) for train, test in splits]
+        pairs = [(row_numbers(train, n, f), row_numbers(test, n, f)) for f, (train, test) in enumerate(splits)]
         if not pairs:
             raise ValueError("cv yields no splits; pass a number of folds, a splitter, or a list of (train, test).")
         problem = setup.problem
@@ -63,13 +63,13 @@ class Folds:
         return counts.astype(np.bool_ if counts.max() <= 1 else np.float64)
 
 
-def row_numbers(chosen: Any, n_rows: int) -> np.ndarray:
-    """Return the numbers of chosen rows, which may be a mask."""
+def row_numbers(chosen: Any, n_rows: int, fold: int) -> np.ndarray:
+    """Return the numbers of the rows that a fold chooses, which may be a mask."""
     rows = np.asarray(chosen)
     if rows.dtype == np.bool_:
         return np.flatnonzero(rows)
     if rows.size and (rows.dtype.kind not in "iu" or rows.min() < 0 or rows.max() >= n_rows):
-        raise ValueError(f"cv yields rows that X has not; pass numbers from 0 to {n_rows - 1}, or masks.")
+        raise ValueError(f"Fold {fold} has rows that X has not; pass numbers from 0 to {n_rows - 1}, or masks.")
     return rows.astype(np.intp)
 
 
