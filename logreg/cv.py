@@ -23,14 +23,11 @@ from logreg.estimator import LogisticRegression
 from logreg.folds import Folds, GridOfFits, balancing, fit_grid, paths_of
 from logreg.grid import inverse_strengths
 from logreg.held_out import METRICS, check_scores, scores_of_metric, scores_of_scorer
-from logreg.inference.information import kept_information
-from logreg.inference.separation import Separation, separation_at
 from logreg.loss import Array
-from logreg.report import PassReporter, attributes_of, has_callbacks, predictor_of, warn_of
+from logreg.report import PassReporter, has_callbacks, predictor_of, warn_of
 from logreg.rows import VersionedRows, Versions
 from logreg.selection import best_of_folds, choose, legacy_layout, results
 from logreg.setup import Setup
-from logreg.solve import Solution
 from logreg.stop import Limits
 
 LEARNT = ("_encoding", "_information")  # private attributes of a fit
@@ -239,17 +236,10 @@ firth_weight, flic, n_jobs, dual, intercept_scaling
             C, l1_ratio = float(Cs[best]), float(l1_ratios[ratio])
             # The mean over the folds is the fit of all rows but for second-order terms.
             start = fits[ratio].coefficients[:, best].mean(axis=0)[:, None]
-            limits = replace(limits, on_pass=None)
-            strength = float(setup.strengths(1.0 / C))
-            solver = parameters.solver_of(model)
-            solution, redundancy = setup.solve(strength, l1_ratio, solver, limits, start, model._seed())
-            separation = self._separation(setup, strength, l1_ratio, solution)
-            wanted = self.inference if self.refit else False
-            information = kept_information(setup, wanted, strength, l1_ratio, solution, redundancy, separation)
+            model.set_params(C=C, l1_ratio=l1_ratio, inference=self.inference if self.refit else False)
+            solution, redundancy = model._solve(model, setup, replace(limits, on_pass=None), start)
         paths = paths_of(setup, fits)
-        found = attributes_of(setup.rows.in_user_units(solution.coefficients), solution) | {
-            "_information": information,
-            "separation_": separation,
+        found: dict[str, Any] = {
             "C_": C,
             "l1_ratio_": l1_ratio,
             "scores_": scores,
@@ -266,11 +256,10 @@ firth_weight, flic, n_jobs, dual, intercept_scaling
         context.call_on_fit_task_end(
             **told, reconstruction_attributes={"feature_names_in_": None} | vars(model) | found
         )
-        if separation is None:
+        if model.separation_ is None:
             warn_of_fits(fits, self.max_iter)
-        if separation is not None or redundancy is not None:
-            endless = None if separation is None else separation.endless(setup.names)
-            warn_of(solution, redundancy, model._terms(), endless)
+        if model.separation_ is not None or redundancy is not None:
+            warn_of(solution, redundancy, model._terms(), model._endless(solution))
         learnt = {name: value for name, value in vars(model).items() if name.endswith("_") or name in LEARNT}
         kept = {name: value for name, value in vars(self).items() if not name.endswith("_")}
         self.__dict__ = kept | learnt | found
@@ -281,7 +270,7 @@ firth_weight, flic, n_jobs, dual, intercept_scaling
     ) -> float:
         """Return what ``scoring`` says of the rows; with an offset only for the scores that are computed here."""
         if self._is_own_metric():
-            outcome = validate.known_labels(y, self.classes_, len(X) if hasattr(X, "__len__") else X.shape[0])
+            outcome = validate.known_labels(y, self.classes_, X.shape[0] if hasattr(X, "shape") else len(X))
             weight = validate.row_numbers("sample_weight", sample_weight, len(outcome))
             return float(METRICS[self.scoring](self.decision_function(X, offset)[None, :], outcome, weight)[0])
         if offset is not None:
@@ -309,15 +298,6 @@ firth_weight, flic, n_jobs, dual, intercept_scaling
         router = MetadataRouter(owner=self).add_self_request(self).add(splitter=self.cv, method_mapping=to_split)
         scorer = None if self.scoring is None else get_scorer(self.scoring)
         return router if scorer is None else router.add(scorer=scorer, method_mapping=to_score)
-
-    def _separation(self, setup: Setup, strength: float, l1_ratio: float, solution: Solution) -> Separation | None:
-        """Return how columns separate the outcomes of a final fit without a penalty, or raise where that is asked."""
-        if strength > 0.0 or not setup.is_ridge(l1_ratio) or self.on_separation == "ignore":
-            return None
-        found = separation_at(setup, solution.coefficients)
-        if found is not None and self.on_separation == "raise":
-            raise ValueError(f"{found} Use a penalty, for example Cs=[1.0], or leave such columns out.")
-        return found
 
     def _model(self) -> LogisticRegression:
         """Return an estimator of one penalty with the parameters of this one, after checking them."""

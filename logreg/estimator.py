@@ -304,11 +304,10 @@ class LogisticRegression(Inference, CallbackSupportMixin, ClassifierMixin, BaseE
             limits, start = Limits(self.tol, self.max_iter, tell), self._warm_coefficients(rows, fitted)
             solution, redundancy = self._solve(fitted, setup, limits, start)
         context.call_on_fit_task_end(**told, reconstruction_attributes=fitted._fitted_state())
-        endless = None
-        if fitted.separation_ is not None and solution.status[0] is Status.SEPARATED:
-            endless = fitted.separation_.endless(fitted._terms())
         if solution.status[0] is not Status.SEPARATED or self.on_separation != "ignore":
-            warn_of(solution, redundancy, fitted._terms(), endless)  # where that is an error, nothing has changed
+            warn_of(
+                solution, redundancy, fitted._terms(), fitted._endless(solution)
+            )  # where that is an error, nothing has changed
         self.__dict__ = fitted.__dict__
         return self
 
@@ -338,6 +337,12 @@ class LogisticRegression(Inference, CallbackSupportMixin, ClassifierMixin, BaseE
             if fitted._information is not None and fitted.separation_ is not None:
                 fitted._information = with_ends(fitted._information, setup, fitted)
         return solution, redundancy
+
+    def _endless(self, solution: Solution) -> str | None:
+        """Return for a warning which coefficients a separated fit leaves without an optimum, None if it is none."""
+        if self.separation_ is None or solution.status[0] is not Status.SEPARATED:
+            return None
+        return self.separation_.endless(self._terms())
 
     def decision_function(self, X: Any, offset: ArrayLike | None = None) -> Array:
         """Return the linear scores ``x_i . w + b + offset_i``: log-odds of ``classes_[1]``, shape (n,).

@@ -118,6 +118,7 @@ def test_separation_can_raise_be_ignored_and_is_found_by_cross_validation_too(se
     with pytest.warns(ConvergenceWarning):
         cv = LogisticRegressionCV(Cs=[np.inf], cv=3).fit(X, y)
     assert cv.separation_.kind == "quasi"
+    np.testing.assert_allclose(cv.summary().frame["conf_low"], clf.summary().frame["conf_low"], rtol=1e-6)
     assert LogisticRegression().fit(X, y).separation_ is None
 
 
