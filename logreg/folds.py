@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from logreg.elastic import FREE, tolerances
-from logreg.nearby import Ends, Neighbours, fit_nearby
+from logreg.nearby import Ends, Neighbours, fit_nearby, fit_together
 from logreg.penalty import ElasticNet, Ridge
 from logreg.plan import are_many, start_on_samples
-from logreg.plan import fit as fit_rows
 from logreg.rows import SelectableRows, VersionedRows
 from logreg.setup import Setup
 from logreg.stop import Limits, Status
@@ -152,8 +151,8 @@ def _ridges(setup: Setup, rows: VersionedRows, inverse_Cs: Array, strengths: Arr
         near = start_on_samples(whole, ridges, "auto", setup.intercept, seed)
     else:
         to_start_from = replace(limits, tol=max(limits.tol, NEARBY))
-        solution, _ = fit_rows(whole, ridges, "auto", to_start_from, intercept=setup.intercept, seed=seed)
-        near, n_passes = solution.coefficients, len(solution.history)
+        of_all = fit_together(whole, ridges, to_start_from, intercept=setup.intercept, seed=seed)
+        near, n_passes = of_all.coefficients, of_all.n_passes
     spread: Array | float = 1.0
     if setup.standardize:
         spread = np.repeat([rows.version(f).spread() for f in range(n_folds)], n_Cs, axis=0).T

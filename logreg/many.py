@@ -194,12 +194,10 @@ def many_outcomes(Y: Any) -> Outcomes:
     values = np.zeros((len(names), len(Y)), dtype=np.int8)
     classes, failed = [np.array([0, 1])] * len(names), {}
     plain = Y if isinstance(Y, np.ndarray) else Y.to_numpy() if named and len(set(Y.dtypes)) == 1 else None
-    if plain is not None and plain.dtype.kind in "biu" and plain.size and plain.min() >= 0 and plain.max() <= 1:
-        low, high = plain.min(axis=0), plain.max(axis=0)
-        if (low < high).all():
-            return Outcomes(
-                np.ascontiguousarray((plain == high).T, np.int8), list(np.column_stack([low, high])), names, {}
-            )
+    if plain is not None and plain.dtype.kind in "biu" and plain.size and are_zeros_and_ones(plain):
+        ones = np.ascontiguousarray(plain.astype(np.int8).T)
+        if (ones.any(axis=1) & ~ones.all(axis=1)).all():
+            return Outcomes(ones, [np.array([0, 1], dtype=plain.dtype)] * len(names), names, {})
     for k in range(len(names)):
         labels = Y.iloc[:, k].to_numpy() if named else np.asarray(Y)[:, k]
         try:
@@ -207,6 +205,11 @@ def many_outcomes(Y: Any) -> Outcomes:
         except ValueError as error:
             failed[k] = str(error)
     return Outcomes(values, classes, names, failed)
+
+
+def are_zeros_and_ones(numbers: np.ndarray) -> bool:
+    """Tell whether bools or integers are all 0 or 1, which one look at their bits together tells."""
+    return bool(np.bitwise_or.reduce(numbers, axis=None) in (0, 1))
 
 
 def fail_without_both_classes(outcomes: Outcomes, weight: Array | None) -> None:

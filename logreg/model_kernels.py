@@ -43,15 +43,15 @@ def residuals_in_place(z: Any, y: Any, share: Any, curvature: Any, once: bool, b
     reduce_range(z, e, power_bits)
     for i in range(n):
         e[i] = exponential(e[i]) * power[i]
+        power[i] = 1.0 / (1.0 + e[i])
     if curvature.size:
         for i in range(n):
-            p = 1.0 / (1.0 + e[i])
-            curvature[i] = share[i] * e[i] * p * p
+            curvature[i] = share[i] * e[i] * power[i] * power[i]
     loss, total, product = 0.0, 0.0, 1.0
     for i in range(n):
         sign = 1.0 - 2.0 * y[i]
         wrong = sign * z[i]
-        p = share[i] * sign / (1.0 + e[i])
+        p = share[i] * sign * power[i]
         loss += share[i] * max(wrong, 0.0)
         z[i] = p if wrong > 0.0 else e[i] * p
         total += z[i]

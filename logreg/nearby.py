@@ -11,12 +11,12 @@ from typing import Self
 
 import numpy as np
 
-from logreg import elastic
+from logreg import elastic, newton
 from logreg.descent import Descent
 from logreg.factor import Factor
 from logreg.penalty import ElasticNet, Ridge
-from logreg.plan import WIDEST_MATRIX, are_few, curvature_rows, descend, price
-from logreg.rows import VersionedRows
+from logreg.plan import WIDEST_MATRIX, are_few, curvature_rows, descend, fit, null_coefficients, price
+from logreg.rows import SelectableRows, VersionedRows, Versions
 from logreg.sampled import SampledCurvature
 from logreg.scale import Scale
 from logreg.solve import Solution, solve
@@ -59,6 +59,17 @@ class Ends:
         last = solution.history[-1]
         n_passes = len(solution.history)
         return cls(solution.coefficients, solution.status, accepted - 1, last.decrement, last.objective, n_passes)
+
+    def put(self, models: np.ndarray, others: Ends) -> Ends:
+        """Return these ends with those of some models, chosen by number, replaced."""
+        coefficients, n_iter = self.coefficients.copy(), self.n_iter.copy()
+        decrement, objective, status = self.decrement.copy(), self.objective.copy(), list(self.status)
+        coefficients[:, models], n_iter[models] = others.coefficients, others.n_iter
+        decrement[models], objective[models] = others.decrement, others.objective
+        for k, of_model in zip(models.tolist(), others.status, strict=True):
+            status[k] = of_model
+        n_passes = self.n_passes + others.n_passes
+        return Ends(coefficients, status, n_iter, decrement, objective, n_passes)
 
     def join(self, others: list[Ends]) -> Ends:
         """Return these ends followed by others."""
@@ -146,12 +157,37 @@ def fit_nearby(
         near = neighbours.of(models)
         begin = near.coefficients[:, near.of_model] if start is None else start[:, models]
         problem = rows.of(models), penalty.of(models), begin
-        if rows.n_columns + 1 > WIDEST_MATRIX or are_few(rows):
-            solution = descend(*problem, "auto", limits, intercept, seed)
+        if newton.is_worth_it(problem[0], limits):
+            ends.append(_newton(*problem, limits, intercept, seed))
+        elif rows.n_columns + 1 > WIDEST_MATRIX or are_few(rows):
+            ends.append(Ends.of(descend(*problem, "auto", limits, intercept, seed)))
         else:
             solution = _share(*problem, near, limits, intercept, seed, at_neighbours=start is None)
-        ends.append(Ends.of(solution))
+            ends.append(Ends.of(solution))
     return ends[0].join(ends[1:])
+
+
+def fit_together(
+    rows: SelectableRows, penalty: Ridge, limits: Limits, *, intercept: bool = True, seed: int = 0
+) -> Ends:
+    """Minimise the penalised mean losses of K models over the same rows."""
+    n_models = penalty.strength.shape[-1]
+    same = VersionedRows(rows, Versions(np.zeros(n_models, dtype=np.intp)))
+    if newton.is_worth_it(same, limits):
+        return _newton(same, penalty, null_coefficients(rows, n_models, intercept), limits, intercept, seed)
+    return Ends.of(fit(rows, penalty, "auto", limits, intercept=intercept, seed=seed)[0])
+
+
+def _newton(rows: VersionedRows, penalty: Ridge, start: Array, limits: Limits, intercept: bool, seed: int) -> Ends:
+    """Take Newton's steps in compiled code; models that do not arrive by them descend as others do."""
+    found = newton.arrive(rows, penalty, start, limits, intercept)
+    status = [Status.CONVERGED] * len(found.arrived)
+    ends = Ends(found.coefficients, status, found.steps, found.decrement, found.objective, int(found.passes.max()))
+    late = np.flatnonzero(~found.arrived)
+    if not late.size:
+        return ends
+    solution = descend(rows.of(late), penalty.of(late), start[:, late], "auto", limits, intercept, seed)
+    return ends.put(late, Ends.of(solution))
 
 
 def _share(

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from logreg.nearby import Ends, models_at_once
+from logreg.nearby import Ends, fit_together, models_at_once
 from logreg.objective import Objective
 from logreg.penalty import Ridge
 from logreg.plan import WIDEST_MATRIX, null_coefficients
-from logreg.plan import fit as fit_rows
 from logreg.rows import SelectableRows
 from logreg.scale import Scale
 from logreg.setup import Setup
@@ -42,8 +41,7 @@ def fit_ridges(setup: Setup, strengths: Array, limits: Limits, seed: int) -> Rid
     size, rows, parts = models_at_once(setup.rows.n_columns), setup.rows, []
     for start in range(0, len(strengths), size):
         ridge = setup.ridge(strengths[start : start + size])
-        solution, _ = fit_rows(rows, ridge, "auto", limits, intercept=setup.intercept, seed=seed)
-        parts.append(Ends.of(solution))
+        parts.append(fit_together(rows, ridge, limits, intercept=setup.intercept, seed=seed))
     ends = parts[0].join(parts[1:])
     ends.coefficients[:-1][np.isinf(setup.factor)] = 0.0
     null = rows.sums(null_coefficients(rows, 1, setup.intercept)).loss
