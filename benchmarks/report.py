@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 from statistics import median
 
+import beyond_report
 import chart
 import inference_report
 import many_report
 import path_report
+import streams_report
 from peers import BASELINE, OURS, PEERS
 
 HERE = Path(__file__).parent
@@ -73,6 +75,10 @@ def text(results):
         parts.append(many_report.section(results["many"]["rows"]))
     if "inference" in results:
         parts.append(inference_report.section(results["inference"]["rows"]))
+    if "streams" in results:
+        parts.append(streams_report.section(results["streams"]["rows"]))
+    if "beyond_memory" in results:
+        parts.append(beyond_report.section(results["beyond_memory"]["rows"]))
     parts += [other_section(name, results[name]["rows"]) for name in TITLES if name in results]
     return "\n".join(parts) + ("\n" + remarks.read_text() if remarks.exists() else "")
 
@@ -85,7 +91,7 @@ def write(results):
 
 def provenance(results):
     """Say when, of which commit and on which machine each part was measured."""
-    others = *TITLES, "paths", "many", "inference"
+    others = *TITLES, "paths", "many", "inference", "streams", "beyond_memory"
     parts = results["problems"] | {name: results[name] for name in others if name in results}
     measured = {}
     for name, part in parts.items():
@@ -119,6 +125,8 @@ def in_short(results):
     lines += path_report.short_lines(rows_of(results, "paths"))
     lines += many_report.short_lines(rows_of(results, "many"))
     lines += inference_report.short_lines(rows_of(results, "inference"))
+    lines += streams_report.short_lines(rows_of(results, "streams"))
+    lines += beyond_report.short_lines(rows_of(results, "beyond_memory"))
     for row in rows_of(results, "passes"):
         narrow = row["what"].endswith("x 20")
         line(f"pass / product, {row['what']}", ratio(row, "pass", "product"), "narrow pass" if narrow else "pass")

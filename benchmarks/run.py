@@ -1,4 +1,4 @@
-"""Run the benchmarks: problems x peers, sections, paths, many models, inference; by default all.
+"""Run the benchmarks: problems x peers, sections, paths, many models, inference, streams, beyond memory; by default all.
 
 python benchmarks/run.py                                      everything; rewrites results.json, RESULTS.md, results.png
 python benchmarks/run.py --problems tall,mid                  these problems alone; the others stay as they were
@@ -6,6 +6,8 @@ python benchmarks/run.py --problems small --peers logreg,glum                 th
 python benchmarks/run.py --paths text,spam                    these paths alone; the others stay as they were
 python benchmarks/run.py --many folds,bootstrap               these of many models alone; the others stay as they were
 python benchmarks/run.py --inference summary,firth5           these of inference alone; the others stay as they were
+python benchmarks/run.py --streams plain,flights              these streams alone; the others stay as they were
+python benchmarks/run.py --beyond parquet                      these of rows on disk alone; the others stay as they were
 python benchmarks/run.py --problems tall --quick                             a tenth of the rows; prints, writes nothing
 """
 
@@ -24,12 +26,14 @@ from pathlib import Path
 from time import perf_counter
 
 import report
+from beyond_memory import BEYOND
 from inference import INFERENCE
 from many import MANY
 from measure import FIRST_LIMIT, measure
 from path_problems import PATHS
 from peers import BASELINE, PEERS
 from problems import PROBLEMS
+from streams import STREAMS
 from worker import bound_to
 
 HERE = Path(__file__).parent
@@ -65,6 +69,8 @@ def main():
         results[name] = stamp | {"rows": section(name, wanted.quick)}
         write(results, wanted.written)
     parts = [("paths", wanted.paths, PATHS), ("many", wanted.many, MANY), ("inference", wanted.inference, INFERENCE)]
+    parts.append(("streams", wanted.streams, STREAMS))
+    parts.append(("beyond_memory", wanted.beyond, BEYOND))
     for part, names, known in parts:
         for name in names:
             print(f"{part} {name}", file=sys.stderr)
@@ -86,11 +92,15 @@ def arguments():
     parser.add_argument("--paths", type=chosen_from(PATHS), help="comma-separated, of " + ", ".join(PATHS))
     parser.add_argument("--many", type=chosen_from(MANY), help="comma-separated, of " + ", ".join(MANY))
     parser.add_argument("--inference", type=chosen_from(INFERENCE), help="comma-separated, of " + ", ".join(INFERENCE))
+    parser.add_argument("--streams", type=chosen_from(STREAMS), help="comma-separated, of " + ", ".join(STREAMS))
+    parser.add_argument("--beyond", type=chosen_from(BEYOND), help="comma-separated, of " + ", ".join(BEYOND))
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="a tenth of the rows; prints, writes nothing")
     wanted = parser.parse_args()
-    parts = wanted.problems, wanted.sections, wanted.paths, wanted.many, wanted.inference
+    parts = wanted.problems, wanted.sections, wanted.paths, wanted.many, wanted.inference, wanted.streams, wanted.beyond
     everything = all(part is None for part in parts)
+    wanted.streams = list(STREAMS) if everything else wanted.streams or []
+    wanted.beyond = list(BEYOND) if everything else wanted.beyond or []
     wanted.inference = list(INFERENCE) if everything else wanted.inference or []
     wanted.many = list(MANY) if everything else wanted.many or []
     wanted.paths = list(PATHS) if everything else wanted.paths or []

@@ -12,6 +12,7 @@ from logreg.many import fit_many
 from logreg.path import Path, logistic_path
 from logreg.plots import CVDisplay, FitDisplay, ForestDisplay, PathDisplay, SigmoidDisplay
 from logreg.report import CollinearityWarning
+from logreg.scan import scan_batches, scan_csv, scan_parquet
 from logreg.sigmoid import arctan, log_sigmoid, logistic, logit, softplus, tanh
 from logreg.warm import warm_up
 
@@ -36,6 +37,9 @@ __all__ = [
     "logistic",
     "logistic_path",
     "logit",
+    "scan_batches",
+    "scan_csv",
+    "scan_parquet",
     "sigmoid",
     "softplus",
     "tanh",

@@ -266,7 +266,7 @@ firth_weight, flic, n_jobs, dual, intercept_scaling
         return self
 
     def score(
-        self, X: Any, y: Any, sample_weight: ArrayLike | None = None, *, offset: ArrayLike | None = None
+        self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None, *, offset: ArrayLike | None = None
     ) -> float:
         """Return what ``scoring`` says of the rows; with an offset only for the scores that are computed here."""
         if self._is_own_metric():

@@ -17,26 +17,31 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from logreg import parameters, predictors, validate
+from logreg.batches import Scan
+from logreg.checkpoint import Checkpoint
 from logreg.inference.information import kept_information
 from logreg.inference.methods import Inference, with_ends
+from logreg.inference.optimum import Optimum
 from logreg.inference.penalised import fit_penalised
 from logreg.inference.separation import Separation, separation_at
 from logreg.loss import Array
 from logreg.predict import Formula, linear, log_probabilities, predict_rows, probabilities
 from logreg.products import is_sparse
 from logreg.rank import Redundancy
+from logreg.reading import accuracy, is_elsewhere, predictions
 from logreg.report import Reporter, attributes_of, has_callbacks, predictor_of, warn_of
-from logreg.rows import MemoryRows
-from logreg.setup import Setup
+from logreg.rows import Rows
+from logreg.setup import Setup, as_scan, refuse_beside
 from logreg.solve import Solution
 from logreg.stop import Limits, Status
+from logreg.streaming import Streaming
 
 if TYPE_CHECKING:
     from logreg.bootstrap import Bootstrap
     from logreg.leave_one_out import LeaveOneOut
 
 
-class LogisticRegression(Inference, CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+class LogisticRegression(Streaming, Inference, CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """Binary logistic regression, fitted by gradient descent preconditioned with the sigmoid's derivative.
 
     Minimises over coefficients w and intercept b
@@ -113,6 +118,13 @@ class LogisticRegression(Inference, CallbackSupportMixin, ClassifierMixin, BaseE
     n_jobs : int, default=None
         Threads for large data. None means what ``joblib.parallel_config`` says, or else all cores, and one inside a
         joblib worker.
+    forgetting_factor : float, default=1.0
+        Share of the past that :meth:`partial_fit` keeps at each batch; 1 forgets nothing. With less, about
+        ``1 / (1 - forgetting_factor)`` batches count, and the coefficients follow data that change.
+    checkpoint : path, default=None
+        A file that holds the coefficients after every pass, one number a column. Where it exists, ``fit`` goes on from
+        it, so that a fit that was killed loses one pass; one of other data or another penalty raises. It is removed
+        when a fit has ended at its optimum. Each fit needs a file of its own.
     dual, intercept_scaling, multi_class : optional
         Accepted for scikit-learn's sake; none of them changes the optimum.
 
@@ -230,6 +242,8 @@ class LogisticRegression(Inference, CallbackSupportMixin, ClassifierMixin, BaseE
         firth_weight: float = 0.5,
         flic: bool = False,
         n_jobs: int | None = None,
+        forgetting_factor: float = 1.0,
+        checkpoint: Any = None,
     ) -> None:
         self.C = C
         self.penalty = penalty
@@ -257,18 +271,25 @@ class LogisticRegression(Inference, CallbackSupportMixin, ClassifierMixin, BaseE
         self.firth_weight = firth_weight
         self.flic = flic
         self.n_jobs = n_jobs
+        self.forgetting_factor = forgetting_factor
+        self.checkpoint = checkpoint
 
     @with_callbacks  # type: ignore[untyped-decorator]
-    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None, *, offset: ArrayLike | None = None) -> Self:
+    def fit(
+        self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None, *, offset: ArrayLike | None = None
+    ) -> Self:
         """Fit the model.
 
         Parameters
         ----------
-        X : array-like, DataFrame or sparse matrix of shape (n, d)
+        X : array-like, DataFrame or sparse matrix of shape (n, d), or scan
             Numbers of any type up to 64 bits, used as they are, without a copy; and category columns, see
-            ``categories``.
+            ``categories``. A scan, of :func:`logreg.scan_parquet` for example, brings its own outcomes, weights and
+            offsets, and is read anew in each pass. Arrays and DataFrames of Dask are held by the workers of the
+            current ``distributed.Client``; without one their partitions are computed anew in each pass. What stands
+            beside them is of Dask as well.
         y : array-like of shape (n,)
-            Two classes: numbers, bools or strings.
+            Two classes: numbers, bools or strings; none beside a scan.
         sample_weight : array-like of shape (n,), default=None
             Non-negative; a row of weight 2 is a row twice, a row of weight 0 is absent.
         offset : array-like of shape (n,), default=None
@@ -289,11 +310,12 @@ class LogisticRegression(Inference, CallbackSupportMixin, ClassifierMixin, BaseE
         parameters.check_parameters(self)
         context = self._init_callback_context(max_subtasks=self.max_iter)
         fitted = copy.copy(self)  # all is written to a copy, which takes this estimator's place at the end
+        fitted._stream = None
         setup = Setup.learn(fitted, X, y, sample_weight, offset, drop_first=strength == 0.0)
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         told = {"estimator": self, "X": X, "y": y, "metadata": metadata}
         context.call_on_fit_task_begin(**told)
-        rows = setup.rows
+        rows = setup.source
 
         def state(W: Array) -> dict[str, Any]:
             return fitted._fitted_state() | predictor_of(rows.in_user_units(W))
@@ -301,13 +323,16 @@ class LogisticRegression(Inference, CallbackSupportMixin, ClassifierMixin, BaseE
         with setup:
             listens = self.verbose or has_callbacks(self)
             tell = Reporter(context, told, state, self.verbose) if listens else None
-            limits, start = Limits(self.tol, self.max_iter, tell), self._warm_coefficients(rows, fitted)
+            checkpoint = Checkpoint(self.checkpoint, fitted, setup)
+            limits = checkpoint.watching(Limits(self.tol, self.max_iter, tell))
+            start = checkpoint.start(self._warm_coefficients(rows, fitted))
             solution, redundancy = self._solve(fitted, setup, limits, start)
         context.call_on_fit_task_end(**told, reconstruction_attributes=fitted._fitted_state())
         if solution.status[0] is not Status.SEPARATED or self.on_separation != "ignore":
             warn_of(
                 solution, redundancy, fitted._terms(), fitted._endless(solution)
             )  # where that is an error, nothing has changed
+        checkpoint.end(solution.status[0])
         self.__dict__ = fitted.__dict__
         return self
 
@@ -321,8 +346,11 @@ class LogisticRegression(Inference, CallbackSupportMixin, ClassifierMixin, BaseE
         if not firth:
             solver = parameters.solver_of(self)
             solution, redundancy = setup.solve(strength, l1_ratio, solver, limits, start, self._seed())
+            ridge = setup.ridge(np.array([strength]))
+            of_fit = {"intercept": setup.intercept, "left_out": setup.left_out}
+            optimum = Optimum(setup.source, solution.coefficients, ridge, **of_fit)
             if free and self.on_separation != "ignore":
-                fitted.separation_ = separation_at(setup, solution.coefficients)
+                fitted.separation_ = separation_at(setup, optimum)
             firth = fitted.separation_ is not None and self.on_separation == "firth"
         if firth:
             solution, fitted._information = fit_penalised(setup, self, limits, start)
@@ -330,9 +358,9 @@ class LogisticRegression(Inference, CallbackSupportMixin, ClassifierMixin, BaseE
             if self.on_separation == "raise":
                 raise ValueError(f"{fitted.separation_} Use a penalty, for example C=1.0, or leave such columns out.")
             solution = replace(solution, status=[Status.SEPARATED])
-        fitted.__dict__ |= attributes_of(setup.rows.in_user_units(solution.coefficients), solution)
+        fitted.__dict__ |= attributes_of(setup.source.in_user_units(solution.coefficients), solution)
         if not firth:
-            options = self.inference, strength, l1_ratio, solution, redundancy, fitted.separation_
+            options = self.inference, optimum, l1_ratio, solution, redundancy, fitted.separation_
             fitted._information = kept_information(setup, *options)
             if fitted._information is not None and fitted.separation_ is not None:
                 fitted._information = with_ends(fitted._information, setup, fitted)
@@ -344,36 +372,62 @@ class LogisticRegression(Inference, CallbackSupportMixin, ClassifierMixin, BaseE
             return None
         return self.separation_.endless(self._terms())
 
-    def decision_function(self, X: Any, offset: ArrayLike | None = None) -> Array:
+    def decision_function(self, X: Any, offset: ArrayLike | None = None) -> Any:
         """Return the linear scores ``x_i . w + b + offset_i``: log-odds of ``classes_[1]``, shape (n,).
+
+        Of a scan, here and in the predictions below, an iterator over the results of its batches, in their order; of a
+        Dask collection a Dask array, lazily.
 
         Raises
         ------
         ValueError
             If the columns are not those of fit, in number, name and order, or X holds NaN or infinity.
         """
+        if is_elsewhere(X):
+            return predictions(self, X, "decision_function", offset)
         return self._predict(X, offset, linear)
 
-    def predict(self, X: Any, offset: ArrayLike | None = None) -> np.ndarray:
+    def predict(self, X: Any, offset: ArrayLike | None = None) -> Any:
         """Return the more probable class of each row, shape (n,)."""
+        if is_elsewhere(X):
+            return predictions(self, X, "predict", offset)
         positive = self.decision_function(X, offset) > 0
         return self.classes_[positive.astype(np.intp)]
 
-    def predict_proba(self, X: Any, offset: ArrayLike | None = None) -> Array:
+    def predict_proba(self, X: Any, offset: ArrayLike | None = None) -> Any:
         """Return the probabilities of both classes, in the order of ``classes_``, shape (n, 2).
 
         The columns are sigmoid(-z) and sigmoid(z), so that both keep their relative precision where 1 - p would not.
         """
+        if is_elsewhere(X):
+            return predictions(self, X, "predict_proba", offset)
         return self._predict(X, offset, probabilities, 2)
 
-    def predict_log_proba(self, X: Any, offset: ArrayLike | None = None) -> Array:
+    def predict_log_proba(self, X: Any, offset: ArrayLike | None = None) -> Any:
         """Return the logarithms of the probabilities, finite for every finite score, shape (n, 2)."""
+        if is_elsewhere(X):
+            return predictions(self, X, "predict_log_proba", offset)
         return self._predict(X, offset, log_probabilities, 2)
 
+    def predict_to_parquet(self, scan: Scan, path: Any) -> None:
+        """Write a Parquet file with a row for each of a scan's, in its order, batch by batch.
+
+        Its columns are ``probability``, of ``classes_[1]``, and ``predicted``, the more probable class. The file
+        appears when it is complete. Needs pyarrow, the extra ``logreg[parquet]``.
+        """
+        check_is_fitted(self)
+        from logreg.files import write_predictions
+
+        write_predictions(self, scan, path)
+
     def score(
-        self, X: Any, y: Any, sample_weight: ArrayLike | None = None, *, offset: ArrayLike | None = None
+        self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None, *, offset: ArrayLike | None = None
     ) -> float:
-        """Return the accuracy: the weighted share of rows whose more probable class is theirs."""
+        """Return the accuracy: the weighted share of rows whose more probable class is theirs; X may be a scan."""
+        X, y, sample_weight, offset = as_scan(self, X, y, sample_weight, offset)
+        if isinstance(X, Scan):
+            refuse_beside(y, sample_weight, offset)
+            return accuracy(self, X)
         return float(accuracy_score(y, self.predict(X, offset), sample_weight=sample_weight))
 
     def loo_scores(
@@ -474,7 +528,7 @@ class LogisticRegression(Inference, CallbackSupportMixin, ClassifierMixin, BaseE
             return 0
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
-    def _warm_coefficients(self, rows: MemoryRows, fitted: LogisticRegression) -> Array | None:
+    def _warm_coefficients(self, rows: Rows, fitted: LogisticRegression) -> Array | None:
         if not self.warm_start or getattr(self, "coef_", np.empty((0, 0))).shape[1] != rows.n_columns:
             return None
         if (self._encoding or fitted._encoding) and list(self.feature_names_out_) != list(fitted.feature_names_out_):

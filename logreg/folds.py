@@ -159,7 +159,7 @@ def _ridges(setup: Setup, rows: VersionedRows, inverse_Cs: Array, strengths: Arr
     penalty = Ridge.of_factors(strengths.ravel(), setup.factor, spread)
     neighbours = Neighbours(near, np.tile(np.arange(n_Cs), n_folds))
     ends = fit_nearby(rows, penalty, neighbours, limits, intercept=setup.intercept, seed=seed)
-    ends.coefficients[:-1][np.isinf(setup.factor)] = 0.0
+    ends.coefficients[:-1][setup.left_out] = 0.0
     return replace(ends, n_passes=n_passes + ends.n_passes)
 
 

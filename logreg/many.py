@@ -246,7 +246,7 @@ def fit_outcomes(setup: Setup, rows: VersionedRows, strengths: Array, l1_ratio: 
     neighbours = Neighbours(near, np.abs(np.abs(start[-1])[:, None] - ends).argmin(axis=1))
     penalty = Ridge.of_factors(strengths, setup.factor, setup.spread)
     found = fit_nearby(rows, penalty, neighbours, limits, intercept=setup.intercept, start=start)
-    found.coefficients[:-1][np.isinf(setup.factor)] = 0.0
+    found.coefficients[:-1][setup.left_out] = 0.0
     return found
 
 

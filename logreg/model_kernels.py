@@ -64,12 +64,12 @@ def residuals_in_place(z: Any, y: Any, share: Any, curvature: Any, once: bool, b
 
 
 @compiled
-def residuals_of_models(scores: Any, intercepts: Any, versions: Any, once: bool, sums: Any, curvatures: Any) -> None:
+def residuals_of_models(scores: Any, intercepts: Any, versions: Any, once: bool, sums: Any) -> None:
     """Turn scores but for the intercepts, shape (K, m), into residuals; add to ``sums = (loss, gradient)``, (K,) each.
 
     ``versions = (y, weight, counts, of_model)``: outcomes of each version of the rows, (V, m), or of all, (1, m); the
     weights of the rows and how often each counts in each version, (V, m), both of which may be empty; and the version
-    of each model. Curvatures, (K, m), are written unless that is empty.
+    of each model.
     """
     y, weight, counts, of_model = versions
     loss, gradient = sums
@@ -85,8 +85,7 @@ def residuals_of_models(scores: Any, intercepts: Any, versions: Any, once: bool,
                 z[i] += intercepts[k]
             fill_shares(weight, counts, version, start, share[:m])
             outcome = outcomes[start : start + m]
-            curvature = curvatures[k, start : start + m] if curvatures.size else no_curvature
-            found = residuals_in_place(z, outcome, share[:m], curvature, once, (e[:m], power, power_bits))
+            found = residuals_in_place(z, outcome, share[:m], no_curvature, once, (e[:m], power, power_bits))
             loss[k] += found[0]
             gradient[k] += found[1]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from logreg.loss import Array
-from logreg.plan import Solver
+from logreg.plan import WIDEST_MATRIX, Solver
 from logreg.predictors import column_names
 
 OWN_SOLVERS: tuple[Solver, ...] = ("auto", "gradient-descent", "newton")
@@ -205,6 +206,10 @@ def check_parameters(estimator: Any) -> None:
             "another penalty."
         )
     check_categories(estimator)
+    check_number("forgetting_factor", estimator.forgetting_factor, above=0.0)
+    if estimator.forgetting_factor > 1.0:
+        raise ValueError(f"forgetting_factor={estimator.forgetting_factor!r} must be at most 1, which forgets nothing.")
+    check_checkpoint(estimator.checkpoint)
     if estimator.multi_class not in ("auto", "ovr", "deprecated", None):
         raise ValueError(
             f"multi_class={estimator.multi_class!r} is not supported: this model is binary, and scikit-learn's "
@@ -212,6 +217,50 @@ def check_parameters(estimator: Any) -> None:
         )
     if estimator.n_jobs is not None and (not isinstance(estimator.n_jobs, Integral) or estimator.n_jobs == 0):
         raise ValueError(f"n_jobs={estimator.n_jobs!r} must be None, -1 or a number of threads.")
+
+
+def has_one_penalty(estimator: Any) -> bool:
+    """Tell whether an estimator fits one penalty, not one that it chooses from all rows."""
+    return hasattr(estimator, "C")
+
+
+def check_for_stream(estimator: Any) -> None:
+    """Raise for parameters that need all rows at once, and for penalties other than a ridge."""
+    if estimator.penalty == "firth" or penalty_of(estimator)[1] > 0.0:
+        raise ValueError(
+            "partial_fit knows a ridge or no penalty, neither an L1 part nor 'firth'; use penalty='l2', or fit."
+        )
+    if estimator.positive or estimator.bounds is not None:
+        raise ValueError("partial_fit knows no bounds; leave out positive and bounds, or fit all rows.")
+    if estimator.standardize:
+        raise ValueError(
+            "standardize=True needs the spreads of all rows, which partial_fit never has; use penalty_factor."
+        )
+    if isinstance(estimator.class_weight, str):
+        raise ValueError(
+            f"class_weight={estimator.class_weight!r} needs the outcomes of all rows, which partial_fit never has; "
+            "pass a dict."
+        )
+
+
+def check_width_of_stream(n_columns: int) -> None:
+    """Raise where the memory of a stream would be too large a matrix."""
+    if n_columns >= WIDEST_MATRIX:
+        raise ValueError(
+            f"X has {n_columns} columns, and partial_fit holds a curvature of their number squared; fit all rows, or "
+            f"choose fewer than {WIDEST_MATRIX} columns."
+        )
+
+
+def check_checkpoint(path: Any) -> None:
+    """Raise unless a checkpoint can be written where it is wanted."""
+    if path is None:
+        return
+    if not isinstance(path, (str, os.PathLike)):
+        raise ValueError(f"checkpoint={path!r} must be None or the path of a file.")
+    folder = os.path.dirname(os.path.abspath(path))
+    if not os.path.isdir(folder) or os.path.isdir(path):
+        raise ValueError(f"checkpoint={os.fspath(path)!r} must be a file in a folder that exists.")
 
 
 def check_categories(estimator: Any) -> None:

@@ -43,7 +43,7 @@ def fit_ridges(setup: Setup, strengths: Array, limits: Limits, seed: int) -> Rid
         ridge = setup.ridge(strengths[start : start + size])
         parts.append(fit_together(rows, ridge, limits, intercept=setup.intercept, seed=seed))
     ends = parts[0].join(parts[1:])
-    ends.coefficients[:-1][np.isinf(setup.factor)] = 0.0
+    ends.coefficients[:-1][setup.left_out] = 0.0
     null = rows.sums(null_coefficients(rows, 1, setup.intercept)).loss
     ratio = 1.0 - rows.sums(ends.coefficients).loss / null
     return Ridges(ends, ratio, effective_df(rows, ends.coefficients, setup.ridge(strengths), setup.intercept))

@@ -1,11 +1,15 @@
 """What must not change a fit, and what must change it in a known way, over solver x storage x dtype x penalty."""
 
+from io import BytesIO
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 import pytest
+from pyarrow import parquet
 from scipy import sparse
 
-from logreg import LogisticRegression, plan
+from logreg import LogisticRegression, plan, scan_batches
 from logreg.penalty import Ridge
 from logreg.rows import MemoryRows, memory
 from logreg.stop import Limits
@@ -24,6 +28,20 @@ STORAGES = {
 }
 # Names of solvers, and the ways "auto" takes on larger data, brought down to the size of a test.
 SOLVERS = ["newton", "gradient-descent", "auto", "sampled", "diagonal", "hot block", "compiled"]
+
+
+class OnDisk(NamedTuple):
+    """Rows to be written to Parquet, with the outcomes that a fit has for them."""
+
+    X: np.ndarray
+
+    def scan(self, y, weight):
+        columns = pd.DataFrame(self.X, columns=list("abcd")).assign(y=y)
+        file = BytesIO()
+        (columns if weight is None else columns.assign(weight=weight)).to_parquet(file, row_group_size=50)
+        table = parquet.ParquetFile(file)
+        batches = [table.read_row_group(k) for k in range(table.num_row_groups)]
+        return scan_batches(batches, target="y", weight=None if weight is None else "weight")
 
 
 def with_long_indices(X):
@@ -61,8 +79,13 @@ def dtype(request):
 
 
 @pytest.fixture(params=STORAGES)
-def store(request, dtype):
+def hold(request, dtype):
     return lambda X: STORAGES[request.param](X.astype(dtype))
+
+
+@pytest.fixture(params=[*STORAGES, "Parquet"])
+def store(request, dtype):
+    return lambda X: (STORAGES | {"Parquet": OnDisk})[request.param](X.astype(dtype))
 
 
 def make_data(seed=0):
@@ -76,7 +99,8 @@ def make_data(seed=0):
 
 def coefficients(X, y, solver, C, sample_weight=None, **parameters):
     clf = LogisticRegression(C=C, solver=solver, tol=1e-9, max_iter=20_000, **parameters)
-    clf.fit(X, y, sample_weight)
+    data = (X.scan(y, sample_weight),) if isinstance(X, OnDisk) else (X, y, sample_weight)
+    clf.fit(*data)
     return np.append(clf.coef_, clf.intercept_)
 
 
@@ -129,18 +153,18 @@ def test_shifting_a_column_moves_the_intercept_alone(store, solver, C):
     np.testing.assert_allclose(shifted[-1], W[-1] - 64.0 * W[:-1].sum(), rtol=2e-5, atol=1e-4)
 
 
-def test_offset_of_a_column_is_that_column_with_its_coefficient_fixed(store, solver, C):
+def test_offset_of_a_column_is_that_column_with_its_coefficient_fixed(hold, solver, C):
     X, y = make_data()
     clf = LogisticRegression(C=C, solver=solver, tol=1e-9, max_iter=20_000)
-    clf.fit(store(X), y, offset=3.0 * X[:, 0])
+    clf.fit(hold(X), y, offset=3.0 * X[:, 0])
     assert clf.converged_
-    moved = LogisticRegression(C=C, solver=solver, tol=1e-9, max_iter=20_000).fit(store(X), y)
+    moved = LogisticRegression(C=C, solver=solver, tol=1e-9, max_iter=20_000).fit(hold(X), y)
     if np.isinf(C):  # without a penalty the column takes up what the offset leaves
         assert_same(clf.coef_[0] + [3.0, 0, 0, 0], moved.coef_[0])
         assert_same(clf.intercept_, moved.intercept_)
     else:
         gradient_of_penalty = clf.coef_[0] / C
-        residual = clf.predict_proba(store(X), offset=3.0 * X[:, 0])[:, 1] - y
+        residual = clf.predict_proba(hold(X), offset=3.0 * X[:, 0])[:, 1] - y
         np.testing.assert_allclose(X.T @ residual, -gradient_of_penalty, atol=1e-6)
 
 
@@ -151,13 +175,13 @@ def test_scale_of_weights_is_the_scale_of_C(store, solver):
 
 
 @pytest.mark.parametrize("intercept", [True, False])
-def test_fitting_many_models_at_once_is_fitting_them_one_by_one(store, solver, intercept):
+def test_fitting_many_models_at_once_is_fitting_them_one_by_one(hold, solver, intercept):
     X, y = make_data()
     strengths = np.array([0.0, 1e-4, 1e-2, 1.0, 100.0])
     limits = Limits(tol=1e-9, max_iter=20_000)
     if solver == "gradient-descent":
         strengths = strengths[:3]  # one set of coordinates serves all models, of which the textbook bears less
-    rows = MemoryRows(store(X) if not isinstance(store(X), pd.DataFrame) else store(X).to_numpy(), y.astype(np.int8))
+    rows = MemoryRows(hold(X) if not isinstance(hold(X), pd.DataFrame) else hold(X).to_numpy(), y.astype(np.int8))
     together = plan.fit(rows, Ridge(strengths), solver, limits, intercept=intercept)[0]
     assert all(status.is_optimum for status in together.status)
     for k, strength in enumerate(strengths):
@@ -168,12 +192,12 @@ def test_fitting_many_models_at_once_is_fitting_them_one_by_one(store, solver, i
 @pytest.mark.parametrize("kind", ["none", "diagonal", "full"])
 @pytest.mark.parametrize("n_models", [1, 3])
 @pytest.mark.parametrize("compiled", [True, False])
-def test_sums_do_not_depend_on_where_the_rows_are_cut(store, kind, n_models, compiled, monkeypatch):
+def test_sums_do_not_depend_on_where_the_rows_are_cut(hold, kind, n_models, compiled, monkeypatch):
     monkeypatch.setattr(memory, "COMPILED_FROM", 0 if compiled else 10**9)
     X, y = make_data()
     random = np.random.default_rng(5)
     weight, offset, W = random.random(N), random.standard_normal(N), random.standard_normal((D + 1, n_models))
-    stored = store(X).to_numpy() if isinstance(store(X), pd.DataFrame) else store(X)
+    stored = hold(X).to_numpy() if isinstance(hold(X), pd.DataFrame) else hold(X)
 
     def rows(start, stop):
         return MemoryRows(
@@ -193,9 +217,9 @@ def test_sums_do_not_depend_on_where_the_rows_are_cut(store, kind, n_models, com
             np.testing.assert_allclose(parts.curvature, whole.curvature, rtol=1e-11, atol=1e-11)
 
 
-def test_compiled_and_plain_sums_agree(store, monkeypatch):
+def test_compiled_and_plain_sums_agree(hold, monkeypatch):
     X, y = make_data()
-    stored = store(X).to_numpy() if isinstance(store(X), pd.DataFrame) else store(X)
+    stored = hold(X).to_numpy() if isinstance(hold(X), pd.DataFrame) else hold(X)
     random = np.random.default_rng(6)
     weight, offset, W = random.random(N), random.standard_normal(N), 5 * random.standard_normal((D + 1, 1))
     found = []

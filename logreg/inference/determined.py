@@ -32,9 +32,16 @@ def determined(sums: Sums, intercept: bool, origin: Array | None) -> Determined:
     assert sums.curvature is not None
     H = scale.curvature(sums.curvature[0] / sums.weight[0])
     H[frozen], H[:, frozen] = 0.0, 0.0
-    values, vectors = np.linalg.eigh(H)
+    return determined_by(scale, H, origin)
+
+
+def determined_by(scale: Scale, H: Array, origin: Array | None) -> Determined:
+    """Return the same of a mean curvature H in coordinates, which are made those of its own unit diagonal."""
+    diagonal = np.diagonal(H)
+    unit = np.divide(1.0, np.sqrt(np.maximum(diagonal, 0.0)), out=np.ones_like(diagonal), where=diagonal > 0)
+    values, vectors = np.linalg.eigh(H * unit * unit[:, None])
     some = values > 10 * len(values) * np.finfo(float).eps * values[-1]
-    return Determined(to_user_units(scale, origin), values[some], vectors[:, some])
+    return Determined(to_user_units(scale, origin) * unit, values[some], vectors[:, some])
 
 
 def to_user_units(scale: Scale, origin: Array | None) -> Array:
@@ -54,13 +61,20 @@ def finite_terms(rows: SelectableRows, left: np.ndarray, intercept: bool, origin
     return finite
 
 
-def independent(rows: SelectableRows, counted: np.ndarray, intercept: bool) -> tuple[np.ndarray, Sums]:
-    """Return the columns that are no combination of columns to their left, and the sums of these; one pass."""
+def independent(
+    rows: SelectableRows, counted: np.ndarray, intercept: bool, left_out: np.ndarray | None = None
+) -> tuple[np.ndarray, Sums]:
+    """Return the columns that are no combination of columns to their left, and the sums of these; one pass.
+
+    Those of a mask are left out.
+    """
     sums = sums_at_zero(plain(rows), counted, "full")
     if not sums.all_finite():
         raise NonFiniteSumsError
     assert sums.curvature is not None
     scale = Scale.from_sums(sums, np.zeros(1), intercept)
+    if left_out is not None:
+        scale.unit[:-1][left_out] = 0.0
     kept = np.flatnonzero(~repeats(scale.curvature(sums.curvature[0] / sums.weight[0])[:-1, :-1]))
     among = np.append(kept, rows.n_columns)
     return kept, Sums(sums.weight, sums.loss, sums.gradient[among], sums.curvature[:, among[:, None], among])

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy.special import xlogy
 
 from logreg.factor import Factor
+from logreg.inference.optimum import Optimum
 from logreg.inference.separation import Separation, limits_of
 from logreg.loss import Array
 from logreg.objective import Objective
-from logreg.penalty import Ridge
-from logreg.plan import WIDEST_MATRIX, are_few, square_flops
+from logreg.plan import WIDEST_MATRIX, square_flops
 from logreg.rank import Redundancy
-from logreg.rows import SelectableRows
+from logreg.rows import PartedRows, Rows, SelectableRows
 from logreg.scale import Scale
 from logreg.setup import Setup
 from logreg.solve import Solution
 
 AFFORDABLE = 4e9  # flops of the curvature, 2 n d**2, up to which "auto" keeps it
 SAME = 1e-9  # share of a column in a combination, in units of curvature, that is rounding
-SAMPLED = 20_000  # rows that give the coordinates
 NULL_STEPS = 50  # Newton's, for an intercept beside an offset
 
 
@@ -85,49 +85,47 @@ class Information:
 def kept_information(
     setup: Setup,
     wanted: bool | str,
-    strength: float,
+    optimum: Optimum,
     l1_ratio: float,
     solution: Solution,
     redundancy: Redundancy | None,
     separation: Separation | None,
 ) -> Information | None:
     """Return the information of one model where it is wanted, and there is one: not with an L1 part or bounds."""
-    keep = wanted is True or (wanted == "auto" and is_affordable(setup.rows))
-    if not (keep and setup.is_ridge(l1_ratio) and is_possible(setup.rows)):
+    keep = wanted is True or (wanted == "auto" and is_affordable(setup.source))
+    if not (keep and setup.is_ridge(l1_ratio) and is_possible(setup.source)):
         return None
     if separation is not None:
         return information_at_limit(setup, separation)
     objective = float(solution.history[-1].objective[0])
-    return information_of(setup, setup.ridge(np.array([strength])), solution.coefficients, objective, redundancy)
+    return information_of(setup, optimum, objective, redundancy)
 
 
-def is_affordable(rows: SelectableRows) -> bool:
+def is_affordable(rows: Rows) -> bool:
     """Tell whether the curvature of all rows costs little enough to be kept unasked."""
     return rows.n_rows * square_flops(rows) <= AFFORDABLE and is_possible(rows)
 
 
-def is_possible(rows: SelectableRows) -> bool:
+def is_possible(rows: Rows) -> bool:
     """Tell whether the curvature is a matrix that can be held."""
     return rows.n_columns < WIDEST_MATRIX
 
 
-def information_of(
-    setup: Setup, ridge: Ridge, W: Array, objective: float, redundancy: Redundancy | None
-) -> Information:
-    """Return the information at coefficients W (d + 1, 1) of the rows, of an objective: ``2 n d**2`` flops."""
-    rows = setup.rows
-    scale, H = curvature_of(rows, W, ridge, setup.intercept)
+def information_of(setup: Setup, optimum: Optimum, objective: float, redundancy: Redundancy | None) -> Information:
+    """Return the information at the optimum of an objective."""
+    rows, W, ridge = optimum.rows, optimum.W, optimum.ridge
+    scale, H = optimum.curvature
     pull = Objective(scale, ridge).penalty_curvature[0]
     aliased = np.zeros(len(H), dtype=bool)
     if redundancy is not None:
         aliased[:-1] = redundancy.columns
-    left_out = np.append(np.isinf(setup.factor), not setup.intercept)
-    kept = np.flatnonzero(~aliased & ~left_out & (np.diagonal(H) > 0))
+    left_out = np.append(setup.left_out, not setup.intercept)
+    kept = np.flatnonzero(~aliased & ~left_out & (np.diagonal(H) + pull > 0))
     inside = np.ix_(kept, kept)
     inverse_root = Factor(H[inside] + np.diag(pull[kept])).inverse_root() if kept.size else np.zeros((0, 1))
     of_kept = np.zeros((len(H), inverse_root.shape[1]))
     of_kept[kept] = inverse_root
-    total = setup.problem.total_weight
+    total = setup.total_weight
     root = rows.in_user_units(scale.coefficients(of_kept)) / total**0.5
     estimates = rows.in_user_units(W)[:, 0]
     aliases: dict[int, Array] = {}
@@ -144,7 +142,7 @@ def information_of(
         estimates=estimates,
         root=root,
         aliases=aliases,
-        n_rows=rows.n_rows if rows.weight is None else int(np.count_nonzero(rows.weight)),
+        n_rows=rows.n_counted,
         total_weight=total,
         log_likelihood=-loss * as_given,
         null_log_likelihood=-null_loss(rows, setup.intercept) * as_given,
@@ -155,8 +153,8 @@ def information_of(
 
 def information_at_limit(setup: Setup, separation: Separation) -> Information:
     """Return the limit of a fit without a penalty where columns separate the outcomes."""
-    rows, total = setup.rows, setup.problem.total_weight
-    limit = limits_of(rows, separation, total)
+    rows, total = setup.rows, setup.total_weight
+    limit = limits_of(rows, separation, total, setup.left_out)
     n = len(limit.coefficients)
     return Information(
         estimates=limit.coefficients,
@@ -180,7 +178,7 @@ def _without_aliases(
     combinations[np.abs(combinations) < SAME] = 0.0
     B = np.zeros((len(H), 1))
     B[kept] = combinations @ scale.coordinates(W)
-    estimates = setup.rows.in_user_units(scale.coefficients(B))[:, 0]
+    estimates = setup.source.in_user_units(scale.coefficients(B))[:, 0]
     estimates[aliased] = np.nan
     aliases = {}
     for j in aliased.tolist():
@@ -189,15 +187,15 @@ def _without_aliases(
         of_column = scale.coefficients(of_column) / (scale.unit[j] or 1.0)
         of_column[-1] += scale.center[j]
         of_column[np.abs(of_column) < SAME * np.abs(of_column).max()] = 0.0
-        aliases[j] = setup.rows.in_user_units(of_column)[:, 0]
-        aliases[j][-1] += 0.0 if setup.rows.origin is None else setup.rows.origin[j]
+        aliases[j] = setup.source.in_user_units(of_column)[:, 0]
+        aliases[j][-1] += 0.0 if setup.source.origin is None else setup.source.origin[j]
     return estimates, aliases
 
 
-def null_loss(rows: SelectableRows, intercept: bool) -> float:
+def null_loss(rows: SelectableRows | PartedRows, intercept: bool) -> float:
     """Return the loss of the intercept and the offset alone, summed over weights of mean 1."""
     total, share = float(rows.total_weight), float(rows.positive_fraction)
-    if rows.offset is None:
+    if not rows.has_offset:
         if not intercept:
             return total * float(np.log(2.0))
         return -total * float(xlogy(share, share) + xlogy(1.0 - share, 1.0 - share))
@@ -211,33 +209,20 @@ def null_loss(rows: SelectableRows, intercept: bool) -> float:
     return float(sums.loss[0])
 
 
-def discrimination(rows: SelectableRows, W: Array, intercept: bool) -> float:
+def discrimination(rows: SelectableRows | PartedRows, W: Array, intercept: bool) -> float:
     """Return the difference of mean probabilities between outcomes, from sums of residuals; half a pass.
 
     With an intercept the residuals of an optimum add up to 0.
     """
-
-    def residuals(outcome: int) -> float:
-        index = np.flatnonzero(rows.y == outcome)
-        of_outcome = rows.at(index, None if rows.weight is None else rows.weight[index])
-        return float(of_outcome.sums(W).gradient[-1, 0])
-
     share = float(rows.positive_fraction)
-    positive = residuals(1)
-    negative = -positive if intercept else residuals(0)
+    positive = rows.total(partial(residuals, W=W, outcome=1))
+    negative = -positive if intercept else rows.total(partial(residuals, W=W, outcome=0))
     return 1.0 + (positive / share - negative / (1.0 - share)) / float(rows.total_weight)
 
 
-def curvature_of(rows: SelectableRows, W: Array, ridge: Ridge, intercept: bool) -> tuple[Scale, Array]:
-    """Return coordinates of about unit curvature, and the mean curvature of all rows in them.
-
-    Of many rows a sample gives the coordinates; columns that it does not show stay as they are.
-    """
-    few = are_few(rows)
-    sums = rows.sums(W, "full") if few else rows.sample(SAMPLED, 0).sums(W, "diagonal")
-    scale = Scale.from_sums(sums, ridge.strength, intercept)
-    if few and sums.curvature is not None:
-        return scale, scale.curvature(sums.curvature[0] / sums.weight[0])
-    hidden = scale.unit[:-1] == 0.0
-    scale.center[:-1][hidden], scale.unit[:-1][hidden] = 0.0, 1.0
-    return scale, rows.exact_curvature(W, scale)[0]
+def residuals(rows: SelectableRows, W: Array, outcome: int) -> float:
+    """Return the sum of the residuals of the rows of an outcome."""
+    index = np.flatnonzero(rows.y == outcome if rows.weight is None else (rows.y == outcome) & (rows.weight > 0))
+    if not index.size:
+        return 0.0
+    return float(rows.at(index, None if rows.weight is None else rows.weight[index]).sums(W).gradient[-1, 0])

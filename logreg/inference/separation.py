@@ -17,12 +17,13 @@ from logreg.inference.determined import (
     plain,
     to_user_units,
 )
+from logreg.inference.optimum import Optimum
 from logreg.inference.recession import SignedRows, greatest_recession
-from logreg.inference.suspicion import recession_of_newton, suspicious
+from logreg.inference.suspicion import n_suspicious, recession_of_newton
 from logreg.penalty import Ridge
 from logreg.plan import WIDEST_MATRIX, descend
 from logreg.predictors import column_names
-from logreg.rows import SelectableRows
+from logreg.rows import PartedRows, SelectableRows
 from logreg.scale import Scale
 from logreg.setup import Setup
 from logreg.stop import Limits
@@ -106,28 +107,34 @@ class LimitFit(NamedTuple):
     deviance: float
 
 
-def separation_at(setup: Setup, W: Array) -> Separation | None:
-    """Return how columns separate the outcomes of a fit without a penalty that came to W (d + 1, 1), None if not.
+def separation_at(setup: Setup, optimum: Optimum) -> Separation | None:
+    """Return how columns separate the outcomes of a fit without a penalty, None if they do not.
 
-    A Newton step there mostly proves that they do not; else it is found out exactly. Data of more columns than a matrix
-    can have are not looked at.
+    A Newton step there mostly proves that they do not; else it is found out exactly, of rows in memory. Data of more
+    columns than a matrix can have are not looked at.
     """
-    rows = setup.rows
-    if rows.n_columns > WIDEST_MATRIX or not suspicious(rows, W, intercept=setup.intercept).size:
+    if setup.source.n_columns > WIDEST_MATRIX or not n_suspicious(optimum):
         return None
-    found = separation_of(rows, setup.names, intercept=setup.intercept)
+    if isinstance(setup.source, PartedRows):  # linear programs need all rows; the descent has told what it saw
+        return None
+    found = separation_of(setup.rows, setup.names, intercept=setup.intercept, left_out=setup.left_out)
     return found if found.kind else None
 
 
-def separation_of(rows: SelectableRows, names: np.ndarray | None, *, intercept: bool) -> Separation:
-    """Return the separation of rows, which are held; the terms are x0, x1, ... if they have no names."""
+def separation_of(
+    rows: SelectableRows, names: np.ndarray | None, *, intercept: bool, left_out: np.ndarray | None = None
+) -> Separation:
+    """Return the separation of rows, which are held, by columns but for those of a mask that are left out.
+
+    The terms are x0, x1, ... if they have no names.
+    """
     d = rows.n_columns
     if d > WIDEST_MATRIX:
         raise ValueError(
             f"X has {d:,} columns, and separation is looked for among at most {WIDEST_MATRIX:,}; leave some out."
         )
     counted = counted_rows(rows)
-    kept, moments = independent(rows, counted, intercept)
+    kept, moments = independent(rows, counted, intercept, left_out)
     origin = None if rows.origin is None else rows.origin[kept]
     rows = plain(of_columns(rows, kept))
     dense = rows.is_dense
@@ -151,7 +158,12 @@ def separation_of(rows: SelectableRows, names: np.ndarray | None, *, intercept: 
     return Separation(kind, directions, recession, found, n, terms, intercept)
 
 
-def limits_of(rows: SelectableRows, separation: Separation, total_weight: float | None = None) -> LimitFit:
+def limits_of(
+    rows: SelectableRows,
+    separation: Separation,
+    total_weight: float | None = None,
+    left_out: np.ndarray | None = None,
+) -> LimitFit:
     """Return what a fit of these rows without a penalty tends to: the fit of the rows that nothing separates.
 
     The others fit perfectly in the limit. The coefficients that the rest determine are finite, and have the standard
@@ -164,6 +176,8 @@ def limits_of(rows: SelectableRows, separation: Separation, total_weight: float 
     separation : Separation
     total_weight : float, default=None
         The sum of the weights as given, for standard errors and deviance; None: that of the rows.
+    left_out : ndarray of bool, shape (d,), default=None
+        Columns that are not in the model, as of the separation.
 
     Notes
     -----
@@ -174,7 +188,7 @@ def limits_of(rows: SelectableRows, separation: Separation, total_weight: float 
     errors = np.where(np.isinf(limit), np.inf, limit)
     if not len(separation.rows):
         return LimitFit(limit, errors, 0.0)
-    kept, _ = independent(rows, counted_rows(rows), intercept)
+    kept, _ = independent(rows, counted_rows(rows), intercept, left_out)
     origin = None if rows.origin is None else rows.origin[kept]
     chosen = np.zeros(rows.n_rows)
     chosen[separation.rows] = 1.0 if rows.weight is None else rows.weight[separation.rows]

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
-from logreg.inference.determined import counted_rows, determined, plain, sums_at_zero
+from logreg.inference.determined import counted_rows, determined, determined_by, plain, sums_at_zero
+from logreg.inference.optimum import Optimum
 from logreg.inference.recession import FALLS, GROWS, SignedRows, linear_scores
 from logreg.penalty import Ridge
 from logreg.plan import descend
 from logreg.rows import SelectableRows
 from logreg.sigmoid import sigmoid
 from logreg.stop import Limits
-from logreg.sums import Array
+from logreg.sums import Array, Sums
 
 SURE = 0.5  # share of a row's residual that a Newton step may take; below 1 there is a finite optimum
 MOST_PASSES = 25  # of Newton's method, which takes a dozen to an optimum or to tell that there is none
 
 
 class Step(NamedTuple):
-    """A Newton step of shape (d + 1,), and the share that it takes of the residual of each row, shape (n,)."""
+    """A Newton step of shape (d + 1,), and its length in standard errors."""
 
     step: Array
-    share: Array
+    length: float
 
 
 def suspicious(rows: SelectableRows, W: Array, *, intercept: bool) -> np.ndarray:
@@ -42,24 +44,68 @@ def suspicious(rows: SelectableRows, W: Array, *, intercept: bool) -> np.ndarray
     Two passes over the rows, one of them at ``n d**2`` flops; two such where the curvature is singular.
     """
     counted = counted_rows(rows)
-    found = newton_step(rows, W, intercept)
-    return np.flatnonzero(counted if found is None else counted & ~(found.share < SURE))
+    found = newton_step(Optimum(rows, W, Ridge(np.zeros(1)), intercept=intercept))
+    return np.flatnonzero(counted if found is None else counted & ~(share_of_residuals(rows, W, found.step) < SURE))
 
 
-def newton_step(rows: SelectableRows, W: Array, intercept: bool) -> Step | None:
-    """Return the Newton step at W, or None if rounding has taken rank from the curvature."""
-    sums = rows.sums(W, "full")
-    T, values, vectors = determined(sums, intercept, None)
-    if len(values) < rows.n_columns + intercept:
+def n_suspicious(optimum: Optimum) -> int:
+    """Return how many rows may be separated, judged likewise, wherever the rows are.
+
+    A row has a share of the curvature H, so that a step of length ``sqrt(m' H m)`` changes its margin by no more than
+    that over ``sqrt(s p (1 - p))``. For rows of margins up to a limit that settles it, and mostly there are no others.
+    """
+    found = newton_step(optimum)
+    if found is None:
+        return optimum.rows.n_counted
+    with np.errstate(divide="ignore"):
+        limit = 2.0 * np.log(SURE * optimum.rows.smallest_weight**0.5 / np.float64(found.length))
+    if not optimum.rows.total(partial(n_beyond, W=optimum.W, limit=limit)):
+        return 0
+    return optimum.rows.total(partial(n_unsure, W=optimum.W, step=found.step))
+
+
+def n_beyond(rows: SelectableRows, W: Array, limit: float) -> int:
+    """Return how many rows that count have a margin of the limit or more."""
+    return int(np.count_nonzero(counted_rows(rows) & ~(margins(rows, W) < limit)))
+
+
+def n_unsure(rows: SelectableRows, W: Array, step: Array) -> int:
+    """Return of how many rows that count a Newton step takes so much of the residual that they may be separated."""
+    return int(np.count_nonzero(counted_rows(rows) & ~(share_of_residuals(rows, W, step) < SURE)))
+
+
+def newton_step(optimum: Optimum) -> Step | None:
+    """Return the Newton step of the loss, or None if rounding has taken rank from the curvature."""
+    rows, left_out = optimum.rows, np.append(optimum.left_out, False)
+    scale, H = optimum.curvature
+    T, values, vectors = determined_by(scale, np.where(left_out | left_out[:, None], 0.0, H), None)
+    if len(values) + left_out.sum() < rows.n_columns + optimum.intercept:
         # Columns may repeat others; or the curvature of the rows that tell them apart is rounding.
-        at_zero = determined(sums_at_zero(plain(rows), counted_rows(rows), "full"), intercept, None)
+        at_zero = determined(rows.total(sums_of_counted), optimum.intercept, None)
         if len(values) < len(at_zero.values):
             return None
-    root = T @ (vectors / np.sqrt(values))
-    step = -root @ (root.T @ sums.gradient) / sums.weight[0]
-    sign = np.where(rows.y == 1, 1.0, -1.0)
-    scores = linear_scores(rows, W) + (0.0 if rows.offset is None else rows.offset)
-    return Step(step[:, 0], sigmoid(sign * scores) * sign * linear_scores(rows, step))
+    root = T @ (vectors / np.sqrt(values * float(rows.total_weight)))
+    steps = -(root.T @ optimum.gradient)[:, 0]
+    return Step(root @ steps, float(np.linalg.norm(steps)))
+
+
+def sums_of_counted(rows: SelectableRows) -> Sums:
+    """Return the sums of the rows that count, all of weight 1, where every p is one half."""
+    return sums_at_zero(plain(rows), counted_rows(rows), "full")
+
+
+def margins(rows: SelectableRows, W: Array) -> Array:
+    """Return the scores of all rows, with the sign of their outcomes, shape (n,)."""
+    found: Array = linear_scores(rows, W) + (0.0 if rows.offset is None else rows.offset)
+    found *= np.where(rows.y == 1, 1.0, -1.0)
+    return found
+
+
+def share_of_residuals(rows: SelectableRows, W: Array, step: Array) -> Array:
+    """Return the share that a step takes of the residual of each row, shape (n,)."""
+    change = np.where(rows.y == 1, 1.0, -1.0) * linear_scores(rows, step[:, None])
+    share: Array = sigmoid(margins(rows, W)) * change
+    return share
 
 
 def recession_of_newton(signed: SignedRows, counted: np.ndarray, intercept: bool) -> tuple[Array, np.ndarray] | None:
@@ -75,10 +121,10 @@ def recession_of_newton(signed: SignedRows, counted: np.ndarray, intercept: bool
     B = signed.scale.coordinates(W)[:, 0]
     if (signed.margins(B)[counted] > GROWS * max(1.0, np.abs(B).max())).all():
         return B, np.zeros_like(counted)
-    found = newton_step(rows, W, intercept)
+    found = newton_step(Optimum(rows, W, free, intercept=intercept))
     if found is None:
         return None
-    left = counted & (found.share < SURE)
+    left = counted & (share_of_residuals(rows, W, found.step) < SURE)
     if np.array_equal(left, counted):
         return np.zeros_like(B), left
     if not left.any():

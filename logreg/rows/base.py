@@ -1,4 +1,4 @@
-"""The one protocol of a data source, and the pass over its rows."""
+"""The one protocol of a data source, and the pass over rows that are read in blocks."""
 
 from __future__ import annotations
 
@@ -22,8 +22,7 @@ Result = TypeVar("Result")
 class Rows(ABC):
     """Rows of data, wherever they live: ``n_rows`` by ``n_columns`` numbers, outcomes, weights and offsets.
 
-    A source says how to iterate over its rows in blocks and how to draw a sample of them into memory; the pass is
-    built on the blocks once, here, for all sources.
+    A source says what its rows add up to, and how to draw a sample of them into memory.
 
     Attributes
     ----------
@@ -41,6 +40,10 @@ class Rows(ABC):
         The time to read a number of a sampled row for a curvature, in the same unit.
     is_sample : bool
         Whether these rows stand for more than themselves.
+    compiled : bool
+        Whether the rows are so many that compiled kernels are worth their loading.
+    origin : ndarray of shape (d,) or None
+        What is subtracted from the columns as they are read.
     """
 
     n_rows: int
@@ -52,11 +55,24 @@ class Rows(ABC):
     flops_a_value = 15.0
     reading_a_value = 1.0
     is_sample = False
+    compiled: bool
+    origin: Array | None = None
     executor: Executor | None = None
 
     @abstractmethod
-    def chunks(self) -> Iterable[Block]:
-        """Return the rows in blocks, always the same blocks in the same order."""
+    def sums(self, W: Array, kind: CurvatureKind = "none") -> Sums:
+        """Make one pass: the sums over all rows at coefficients W of shape (d + 1, K), intercepts last.
+
+        Parts of the rows may be worked on by several threads or machines; their sums are added in the order of the
+        rows, so the result is the same bit for bit in every run.
+        """
+
+    @abstractmethod
+    def curvature(self, W: Array, scale: Scale, columns: np.ndarray | None = None) -> np.ndarray:
+        """Return the mean curvature of K models in coordinates, of k columns (None: all) and the intercept.
+
+        Shape (K, k + 1, k + 1), float32 where that is faster; only the lower triangles count.
+        """
 
     @abstractmethod
     def sample(self, n_rows: int, seed: int) -> Rows:
@@ -70,12 +86,38 @@ class Rows(ABC):
         """Return the rows that some models see, chosen by a mask or by number: the same, where all see the same."""
         return self
 
-    def sums(self, W: Array, kind: CurvatureKind = "none") -> Sums:
-        """Make one pass: the sums over all rows at coefficients W of shape (d + 1, K), intercepts last.
+    def in_user_units(self, W: Array) -> Array:
+        """Return coefficients of ``X - origin`` as coefficients of X: they differ in the intercept."""
+        return self._moved(W, -1.0)
 
-        Blocks may be worked on by several threads; their sums are added in the order of the blocks, so the result
-        is the same bit for bit in every run.
-        """
+    def from_user_units(self, W: Array) -> Array:
+        """Return coefficients of X as coefficients of ``X - origin``."""
+        return self._moved(W, 1.0)
+
+    def _moved(self, W: Array, sign: float) -> Array:
+        if self.origin is None:
+            return W
+        return np.vstack([W[:-1], W[-1:] + sign * (self.origin @ W[:-1])])
+
+    def __enter__(self) -> Self:
+        """Hold threads or files for as long as the passes last."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Let go of threads and files."""
+        if self.executor is not None:
+            self.executor.shutdown(wait=True, cancel_futures=True)
+
+
+class BlockRows(Rows):
+    """Rows that are iterated over in blocks; the pass is built on the blocks once, here, for all such sources."""
+
+    @abstractmethod
+    def chunks(self) -> Iterable[Block]:
+        """Return the rows in blocks, always the same blocks in the same order."""
+
+    def sums(self, W: Array, kind: CurvatureKind = "none") -> Sums:
+        """Make one pass: the sums over the blocks, which several threads may work on, added in their order."""
         return reduce(add, self.map(lambda block: self.block_sums(block, W, kind), self.chunks()))
 
     def map(self, function: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[Result]:
@@ -87,22 +129,6 @@ class Rows(ABC):
         return block_sums(block, W, kind)
 
     def curvature(self, W: Array, scale: Scale, columns: np.ndarray | None = None) -> np.ndarray:
-        """Return the mean curvature of K models in coordinates, of k columns (None: all) and the intercept.
-
-        Shape (K, k + 1, k + 1), float32 where that is faster; only the lower triangles count.
-        """
+        """Return the mean curvature of K models in coordinates, from the curvatures of the blocks."""
         parts = self.map(lambda block: block_curvature(block, W, columns), self.chunks())
         return np.stack([scale.of(columns).curvature(H) for H in reduce(add, parts) / self.total_weight])
-
-    def in_user_units(self, W: Array) -> Array:
-        """Return coefficients of these rows as coefficients of X: a source that reads X differently overrides it."""
-        return W
-
-    def __enter__(self) -> Self:
-        """Hold threads or files for as long as the passes last."""
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        """Let go of threads and files."""
-        if self.executor is not None:
-            self.executor.shutdown(wait=True, cancel_futures=True)

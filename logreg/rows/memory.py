@@ -9,13 +9,13 @@ from dataclasses import replace
 from functools import cached_property, reduce
 from itertools import pairwise
 from operator import add, iadd
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
 from logreg.columns import Columns
 from logreg.products import Block, block_sums, is_sparse, values_a_row
-from logreg.rows.base import Rows
+from logreg.rows.base import BlockRows, Rows
 from logreg.scale import Scale, spreads
 from logreg.sums import Array, CurvatureKind, Sums
 from logreg.threads import one_blas_thread
@@ -34,8 +34,10 @@ PAIRED_READING = 5.0  # time to place a number for its pairs with others, in tha
 JUDGED = 500_000  # values that tell which columns are
 FAR_FROM_ZERO = 1_000.0  # |mean| / sd from which a column is read relative to one of its values
 
+Result = TypeVar("Result")
 
-class MemoryRows(Rows):
+
+class MemoryRows(BlockRows):
     """Rows of a NumPy array, a SciPy CSR/CSC matrix or a table by columns; nothing of the size of X is ever copied.
 
     Parameters
@@ -53,9 +55,16 @@ class MemoryRows(Rows):
         column that lies far from zero relative to its spread, where sums of products would cancel.
     subset : ndarray of int, default=None
         Which rows of X these are, one for each entry of y; None means all.
-    whole : MemoryRows, default=None
-        The source that these rows are a sample of, or some columns of: its threads serve them too.
+    whole : Rows, default=None
+        The source that these rows are a sample of, a part of, or some columns of: its threads serve them too.
+
+    Attributes
+    ----------
+    place : str
+        Where a part of rows comes from, for messages.
     """
+
+    place = ""
 
     def __init__(
         self,
@@ -67,7 +76,7 @@ class MemoryRows(Rows):
         n_threads: int = 1,
         origin: Array | str | None = "auto",
         subset: np.ndarray | None = None,
-        whole: MemoryRows | None = None,
+        whole: Rows | None = None,
     ) -> None:
         self.X, self.y, self.weight, self.offset = X, y, weight, offset
         self.subset = None if subset is None else subset.astype(row_numbers(X.shape[0]), copy=False)
@@ -75,17 +84,17 @@ class MemoryRows(Rows):
         self.n_values = int(values_a_row(X) * self.n_rows)
         self.origin = far_origin(X) if isinstance(origin, str) else origin
         self.n_threads = n_threads
-        self.compiled: bool
+        in_memory = isinstance(whole, MemoryRows)
         if whole is not None:
-            self.is_sample, self.executor = self.n_rows < whole.n_rows, whole.executor
+            self.is_sample, self.executor = in_memory and self.n_rows < whole.n_rows, whole.executor
         self.is_dense = not (is_sparse(X) or isinstance(X, Columns))
         self.is_csc = is_sparse(X) and X.format == "csc"
-        if whole is not None and (self.is_sample or is_sparse(X)):
-            self.compiled = whole.compiled  # loaded already
-        elif whole is not None:
+        if whole is None:
+            self.compiled = is_worth_compiling(self.n_values, self.is_dense)
+        elif in_memory and not (self.is_sample or is_sparse(X)):
             self.compiled = self.n_values >= LARGE  # some columns, copied by column, whose products are fast
         else:
-            self.compiled = self.n_values >= (COMPILED_FROM if self.is_dense else SPARSE_SHARE * COMPILED_FROM)
+            self.compiled = whole.compiled  # loaded already
         if whole is None and self.compiled and n_threads > 1:
             self.executor = ThreadPoolExecutor(n_threads, thread_name_prefix="logreg")
         self.paired = self.compiled and not (self.is_dense or self.is_csc)
@@ -202,24 +211,9 @@ class MemoryRows(Rows):
             sweep.make_symmetric(one_sided)
         return total
 
-    def in_user_units(self, W: Array) -> Array:
-        """Return coefficients of ``X - origin`` as coefficients of X: they differ in the intercept."""
-        return self._moved(W, -1.0)
-
-    def from_user_units(self, W: Array) -> Array:
-        """Return coefficients of X as coefficients of ``X - origin``."""
-        return self._moved(W, 1.0)
-
-    def _moved(self, W: Array, sign: float) -> Array:
-        if self.origin is None:
-            return W
-        return np.vstack([W[:-1], W[-1:] + sign * (self.origin @ W[:-1])])
-
     def spread(self) -> Array:
         """Return the weighted standard deviations of the columns, 1 of constant ones, shape (d,); one pass."""
-        plain = copy.copy(self)
-        plain.offset = None  # so that p (1 - p) is the same in every row
-        return spreads(plain.sums(np.zeros((self.n_columns + 1, 1)), "diagonal"))
+        return spreads(self.total(sums_at_half))
 
     def with_outcomes(self, y: np.ndarray, weight: Array | None) -> Self:
         """Return the same rows with other outcomes and weights."""
@@ -228,6 +222,20 @@ class MemoryRows(Rows):
         rows.y, rows.weight = y, weight
         rows._add_weights()
         return rows
+
+    def total(self, function: Callable[[Self], Result]) -> Result:
+        """Return the total of a function over the parts of the rows: in memory there is one."""
+        return function(self)
+
+    @property
+    def n_counted(self) -> int:
+        """The rows of positive weight."""
+        return self.n_rows if self.weight is None else int(np.count_nonzero(self.weight))
+
+    @property
+    def has_offset(self) -> bool:
+        """Whether a part of the scores is known."""
+        return self.offset is not None
 
     def sample(self, n_rows: int, seed: int) -> Self:
         """Draw one row from each of ``n_rows`` equal stretches of the rows that count, without copying X.
@@ -286,6 +294,18 @@ class MemoryRows(Rows):
         """The rows of the rarer class that count."""
         rare = np.flatnonzero(self.y == (self.positive_fraction < 0.5)).astype(row_numbers(self.n_rows))
         return rare if self.weight is None else rare[self.weight[rare] > 0]
+
+
+def sums_at_half(rows: MemoryRows) -> Sums:
+    """Return the sums of rows at coefficients of 0 and without offsets, where p (1 - p) is the same in every row."""
+    plain = copy.copy(rows)
+    plain.offset = None
+    return plain.sums(np.zeros((rows.n_columns + 1, 1)), "diagonal")
+
+
+def is_worth_compiling(n_values: int, is_dense: bool) -> bool:
+    """Tell whether rows of so many stored numbers are worth the loading of compiled kernels."""
+    return n_values >= (COMPILED_FROM if is_dense else SPARSE_SHARE * COMPILED_FROM)
 
 
 def spread(n: int, n_drawn: int, random: np.random.Generator) -> np.ndarray:

@@ -17,7 +17,7 @@ import numpy as np
 
 from logreg.loss import terms
 from logreg.products import Block, is_sparse, values_a_row
-from logreg.rows.base import Rows
+from logreg.rows.base import BlockRows
 from logreg.rows.memory import RANGES
 from logreg.rows.selectable import SelectableRows
 from logreg.scale import Scale
@@ -26,8 +26,6 @@ from logreg.threads import one_blas_thread
 
 SCORES_AT_ONCE = 262_144  # of all models, so that they stay in cache between the products,
 VALUES_AT_ONCE = 262_144  # and numbers of the rows
-PAIRED_COLUMNS = 40  # dense columns up to which curvatures of all models are one product with their pairs
-KEPT_PAIRS = 4_000_000  # products of pairs that are kept
 COMPILED_FROM = 2_000_000  # scores a pass; below, loading compiled code costs more than it saves
 
 
@@ -64,7 +62,7 @@ class Versions:
         return Versions(self.of_model, counts=counts, outcomes=outcomes)
 
 
-class VersionedRows(Rows):
+class VersionedRows(BlockRows):
     """Rows in memory in several versions: the sums of each model are over the rows of its version.
 
     Parameters
@@ -87,7 +85,6 @@ class VersionedRows(Rows):
         self.smallest_weight = whole.smallest_weight * versions.smallest_count()
         # Whether each row counts once or not at all, so that the logs of many losses can be taken at once.
         self.once = whole.weight is None and (versions.counts is None or versions.counts.dtype == np.bool_)
-        self.kept: dict[tuple[int, int], Array] = {}
         self.compiled = whole.compiled or self.n_rows * len(versions.of_model) >= COMPILED_FROM
         self.has_threads = origin is None and self.compiled and not whole.compiled and whole.n_threads > 1
         if origin is not None:
@@ -155,14 +152,13 @@ class VersionedRows(Rows):
         return self.whole.in_user_units(W)
 
     def sums(self, W: Array, kind: CurvatureKind = "none") -> Sums:
-        """Make one pass for all versions; for a curvature one for each version, unless dense columns are few."""
-        few = kind == "full" and self.whole.is_dense and self.n_columns <= PAIRED_COLUMNS
-        if kind != "none" and not few:
+        """Make one pass for all versions; for a curvature one for each version."""
+        if kind != "none":
             found = Sums.zeros(self.n_columns, W.shape[1], kind)
             for models, rows in self._by_version():
                 found.put(models, rows.sums(W[:, models], kind))
             return found
-        found = reduce(add, self.map(lambda block: self._block_sums(*block, W, few), self._blocks()))
+        found = reduce(add, self.map(lambda block: self._block_sums(*block, W), self._blocks()))
         found.weight[:] = self.total_weight
         return found
 
@@ -209,34 +205,29 @@ class VersionedRows(Rows):
         for v in np.unique(self.versions.of_model).tolist():
             yield np.flatnonzero(self.versions.of_model == v), self.version(v)
 
-    def _blocks(self) -> Iterator[tuple[int, Block, Versions]]:
-        """Yield ranges of the rows, each with the number of its first."""
+    def _blocks(self) -> Iterator[tuple[Block, Versions]]:
+        """Yield ranges of the rows, each with the versions of its rows."""
         start = 0
         for block in self.chunks():
             stop = start + len(block.y)
-            yield start, block, self.versions.rows(slice(start, stop))
+            yield block, self.versions.rows(slice(start, stop))
             start = stop
 
-    def _block_sums(self, start: int, block: Block, versions: Versions, W: Array, full: bool) -> Sums:
-        """Return the sums over a block of rows.
-
-        ``4 n d K`` flops and an exponential a score; a full curvature of dense rows takes ``n d**2 K`` more.
-        """
-        found = Sums.zeros(self.n_columns, W.shape[1], "full" if full else "none")
-        if self.compiled and self.whole.is_dense and not full:
+    def _block_sums(self, block: Block, versions: Versions, W: Array) -> Sums:
+        """Return the sums over a block of rows: ``4 n d K`` flops and an exponential a score."""
+        found = Sums.zeros(self.n_columns, W.shape[1], "none")
+        if self.compiled and self.whole.is_dense:
             add_dense(block, versions, self.once, W, found)
         else:
-            self._add_pieces(start, block, versions, W, found)
+            self._add_pieces(block, versions, W, found)
         return found
 
-    def _add_pieces(self, start: int, block: Block, versions: Versions, W: Array, found: Sums) -> None:
+    def _add_pieces(self, block: Block, versions: Versions, W: Array, found: Sums) -> None:
         """Add rows of any storage, piece by piece."""
-        n_models, full = W.shape[1], found.curvature is not None
         coefficients, intercepts = np.ascontiguousarray(W[:-1].T), np.ascontiguousarray(W[-1])
-        by_pair = np.zeros((n_models, (self.n_columns + 1) * (self.n_columns + 2) // 2 if full else 0))
         residuals = compiled_residuals if self.compiled else plain_residuals
-        for piece, some in self._pieces(block, versions, max(n_models, by_pair.shape[1])):
-            X, stop = piece.values(), start + len(piece.y)
+        for piece, some in self._pieces(block, versions, W.shape[1]):
+            X = piece.values()
             if is_sparse(X):
                 scores = np.ascontiguousarray((X @ W[:-1]).T)
             else:
@@ -244,25 +235,8 @@ class VersionedRows(Rows):
                 scores = coefficients @ X.T
             if piece.offset is not None:
                 scores += piece.offset
-            curvatures = np.empty_like(scores) if full else np.empty((0, 0))
-            sums = found.loss, found.gradient[-1], curvatures
-            residuals(scores, intercepts, (piece, some), self.once, sums)
+            residuals(scores, intercepts, (piece, some), self.once, (found.loss, found.gradient[-1]))
             found.gradient[:-1] += X.T @ scores.T if is_sparse(X) else (scores @ X).T
-            if full:
-                by_pair += curvatures @ self._pairs(start, stop, X)
-            start = stop
-        if found.curvature is not None:
-            below, above = np.tril_indices(self.n_columns + 1)
-            found.curvature[:, below, above] = found.curvature[:, above, below] = by_pair
-
-    def _pairs(self, start: int, stop: int, X: Array) -> Array:
-        """Return the products of pairs of columns of some rows; of few rows they are kept from pass to pass."""
-        if (start, stop) in self.kept:
-            return self.kept[start, stop]
-        pairs = pairs_of(X)
-        if self.n_rows * pairs.shape[1] <= KEPT_PAIRS:
-            self.kept[start, stop] = pairs
-        return pairs
 
     def _pieces(self, block: Block, versions: Versions, n_models: int) -> Iterator[tuple[Block, Versions]]:
         n, X = len(block.y), block.X
@@ -273,14 +247,6 @@ class VersionedRows(Rows):
         for start in range(0, n, size):
             stop = min(start + size, n)
             yield block.rows(start, stop), versions.rows(slice(start, stop))
-
-
-def pairs_of(X: Array) -> Array:
-    """Return the products of all pairs of columns and the intercept's 1, shape (m, (d + 1)(d + 2) / 2)."""
-    with_one = np.column_stack([X, np.ones(len(X))])
-    below, above = np.tril_indices(with_one.shape[1])
-    products: Array = with_one[:, below] * with_one[:, above]
-    return products
 
 
 def add_dense(block: Block, versions: Versions, once: bool, W: Array, found: Sums) -> None:
@@ -316,20 +282,20 @@ def arrays_of_versions(block: Block, versions: Versions) -> tuple[np.ndarray, ..
 
 
 def compiled_residuals(
-    scores: Array, intercepts: Array, rows: tuple[Block, Versions], once: bool, sums: tuple[Array, Array, Array]
+    scores: Array, intercepts: Array, rows: tuple[Block, Versions], once: bool, sums: tuple[Array, Array]
 ) -> None:
     """Turn the scores of a block but for intercepts, (K, m), into residuals in place.
 
-    Add to ``sums = (losses, sums of residuals, curvatures)``, where the last are written, (K, m), unless empty.
+    Add to ``sums = (losses, sums of residuals)``.
     """
     from logreg.model_kernels import residuals_of_models
     from logreg.sweep import fixed
 
-    residuals_of_models(scores, fixed(intercepts), arrays_of_versions(*rows), once, sums[:2], sums[2])
+    residuals_of_models(scores, fixed(intercepts), arrays_of_versions(*rows), once, sums)
 
 
 def plain_residuals(
-    scores: Array, intercepts: Array, rows: tuple[Block, Versions], once: bool, sums: tuple[Array, Array, Array]
+    scores: Array, intercepts: Array, rows: tuple[Block, Versions], once: bool, sums: tuple[Array, Array]
 ) -> None:
     """Do the same with NumPy, for small data."""
     block, versions = rows
@@ -337,9 +303,7 @@ def plain_residuals(
     weight = np.ones(1) if versions.counts is None else versions.counts[versions.of_model].T
     if block.weight is not None:
         weight = weight * block.weight[:, None]
-    loss, residual, curvature = (term * weight for term in terms((scores + intercepts[:, None]).T, y))
+    loss, residual = (term * weight for term in terms((scores + intercepts[:, None]).T, y)[:2])
     sums[0][:] += loss.sum(axis=0)
     sums[1][:] += residual.sum(axis=0)
-    if sums[2].size:
-        sums[2][:] = curvature.T
     scores[:] = residual.T
