@@ -14,6 +14,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from logreg import parameters
+from logreg.inference.separation import separation_of
+from logreg.inference.suspicion import suspicious
 from logreg.leave_one_out import influence_on_coefficients
 from logreg.loss import Array
 from logreg.nearby import Ends, Neighbours, fit_nearby, fit_one_by_one
@@ -26,6 +28,7 @@ METHODS = ("multinomial", "poisson")
 KINDS = ("percentile", "bca")
 MOST_COUNTED = 255  # times that a row is drawn, in a byte
 SAME = 1e-3  # standard errors within which a resample's coefficient is that of all rows: fits are no more exact
+FAR = 3.0  # standard errors from the fit of all rows, from which on a resample without a penalty may be separated
 TRIES = 100  # to draw rows of both classes
 
 
@@ -153,7 +156,9 @@ def bootstrap(
     Notes
     -----
     ``4 n_rows d`` flops and n_rows exponentials a resample and pass, three or four passes, and a byte a row and
-    resample. A penalty with an L1 part, or bounds, are fitted one resample after the other.
+    resample. Without a penalty, resamples that end far from the fit of all rows are looked at for separation, in two
+    more passes each, of ``2 n_rows d**2`` flops, and linear programs where these do not tell. A penalty with an L1
+    part, or bounds, are fitted one resample after the other.
 
     Examples
     --------
@@ -176,10 +181,15 @@ def bootstrap(
     counts = draw(setup, n, method, check_random_state(random_state))
     w = np.append(estimator._coefficients(), estimator.intercept_)
     with setup, VersionedRows(setup.rows, Versions(np.arange(n), counts=counts)) as rows:
-        influence = influence_on_coefficients(estimator, setup, w)
-        ends = fit_resamples(estimator, setup, rows, setup.rows.from_user_units(w[:, None]))
+        near = setup.rows.from_user_units(w[:, None])
+        squares, cubes, errors = influence_on_coefficients(estimator, setup, w)
+        ends = fit_resamples(estimator, setup, rows, near)
+        arrived = np.array([status.is_optimum for status in ends.status])
+        if is_free(estimator, setup):
+            far = (np.abs(ends.coefficients - near) > FAR * errors[:, None]).any(axis=0)
+            for k in np.flatnonzero(arrived & far).tolist():
+                arrived[k] = not is_separated(setup, counts[k], ends.coefficients[:, [k]])
     W = setup.rows.in_user_units(ends.coefficients)
-    arrived = np.array([status.is_optimum for status in ends.status])
     if not arrived.all():
         warnings.warn(
             f"{np.count_nonzero(~arrived)} of {n} resamples have no finite optimum or did not reach it, and are left "
@@ -193,7 +203,7 @@ def bootstrap(
         converged=arrived,
         estimates=w,
         terms=estimator.feature_names_out_,
-        acceleration=skewness(influence) / 6.0,
+        acceleration=skewness(squares, cubes) / 6.0,
         has_intercept=setup.intercept,
     )
 
@@ -209,7 +219,7 @@ def fit_resamples(estimator: Any, setup: Setup, rows: VersionedRows, near: Array
     penalty = Ridge.of_factors(strengths, setup.factor, setup.spread)
     neighbours = Neighbours(near, np.zeros(n, dtype=np.intp))
     ends = fit_nearby(rows, penalty, neighbours, limits, intercept=setup.intercept)
-    ends.coefficients[:-1][np.isinf(setup.factor)] = 0.0
+    ends.coefficients[:-1][setup.left_out] = 0.0
     return ends
 
 
@@ -238,8 +248,22 @@ def drawn(n_rows: int, method: str, generator: np.random.Generator) -> np.ndarra
     return np.bincount(generator.integers(0, n_rows, n_rows, dtype=np.int32), minlength=n_rows)
 
 
-def skewness(influence: tuple[Array, Array]) -> Array:
+def is_free(estimator: Any, setup: Setup) -> bool:
+    """Tell whether nothing keeps the coefficients of separated resamples from growing without end."""
+    strength, l1_ratio = parameters.penalty_of(estimator)
+    return strength == 0.0 and setup.is_ridge(l1_ratio)
+
+
+def is_separated(setup: Setup, count: np.ndarray, W: Array) -> bool:
+    """Tell whether columns separate the outcomes of a resample whose descent ended at W (d + 1, 1)."""
+    weight = count.astype(np.float64) if setup.rows.weight is None else count * setup.rows.weight
+    rows, intercept = setup.rows.with_outcomes(setup.rows.y, weight), setup.intercept
+    if not suspicious(rows, W, intercept=intercept).size:
+        return False
+    return separation_of(rows, setup.names, intercept=intercept, left_out=setup.left_out).kind is not None
+
+
+def skewness(squares: Array, cubes: Array) -> Array:
     """Return ``sum U**3 / (sum U**2)**1.5`` of the influences U of the rows, from both sums."""
-    squares, cubes = influence
     found: Array = np.divide(cubes, squares**1.5, out=np.zeros_like(cubes), where=squares > 0)
     return found

@@ -19,6 +19,8 @@ FAR, REACH = 5.0, 3.0  # distance from a profile at which a step was too long; g
 NEAR, CLOSE = 0.3, 1e-3  # distance from a profile within which it makes a bracket; from the level, within which not
 SHRINKS = 0.1  # ratio of a step to the one before that bodes as much for the next
 JOINT_PASSES, MOST_PASSES = 12, 100  # of a search by Newton's steps, and of a walk, which none needs
+CHECKED, LOW = 1e6, 30.0  # flops of a pass up to which ends are checked; depth below them from which no climb is tried
+WAYS = (0.3, 1.0, 3.0)  # to another end, shares of its distance from the top at which climbs start
 NUMBERS = 8_000_000  # in the curvatures of all points that move together
 STACK = 3  # frames between a warning and the line that calls profile_intervals
 
@@ -69,8 +71,8 @@ def profile_intervals(likelihood: JeffreysLikelihood, start: Array | None = None
     A search for each end: Newton's steps along the profile and towards it at once (Venzon and Moolgavkar, Applied
     Statistics 37, 1988), with the root of the quadratic in closed form, and within a bracket. All ends are searched
     together, so a pass over the rows serves all; where such steps go astray, far from the top, a search by maxima at
-    given positions follows. Of few rows that are separated, l* may have several maxima at a position: the search keeps
-    to those it meets on its way from the top.
+    given positions follows. Of rows that are separated, l* may have several maxima at a position: the search keeps
+    to those it meets on its way from the top. Where it costs little, greater ones are looked for from all other ends.
 
     Parameters
     ----------
@@ -160,23 +162,54 @@ class Ends:
                 break
         ends: Array = (self.planes.T * self.B).sum(axis=0)
         for k in going.tolist():
-            ends[k] = self.top[k] + self.sides[k] * self._walk(k)
+            ends[k] = self._walk(k, self.summit)
+        if ends.size**2 * self.likelihood.rows.n_rows * self.B.shape[0] ** 2 <= CHECKED:
+            self._check(ends)
         return ends
 
-    def _walk(self, k: int) -> float:
-        """Return the position of an end by maxima at given positions: slower, and sure where Newton's steps go astray.
+    def _check(self, ends: Array) -> None:
+        """Move ends outward where another maximum in their plane, to be met from the other ends, is above the level."""
+        unsure = np.flatnonzero(np.isfinite(ends))
+        while unsure.size:
+            before = ends[unsure]
+            for k, higher in self._higher(unsure, before):
+                ends[k] = self._walk(k, higher)
+            moved = np.abs(ends[unsure] - before) > CLOSE * np.abs(before - self.top[unsure])  # where others are met
+            unsure = np.flatnonzero(np.isfinite(ends)) if moved.any() else unsure[:0]
+
+    def _higher(self, which: np.ndarray, ends: Array) -> Iterator[tuple[int, Climb]]:
+        """Yield of some ends the greatest of the maxima in their planes, if it is above the level."""
+        a = self.planes[which]
+        across = self._across(self.summit, a)
+        across /= (a.T * across).sum(axis=0)
+        ways = (self.summit.B[:, :, None] + (self.B - self.summit.B)[:, :, None] * WAYS).reshape(len(self.B), -1)
+        starts = ways[:, None, :] + across[:, :, None] * (ends[:, None] - a @ ways)
+        starts, of_end = starts.reshape(len(self.B), -1), np.repeat(which, ways.shape[1])
+        tried = self.likelihood.at(starts).value > self.level - LOW
+        climb, of_end = Climb(self.likelihood, starts[:, tried], self.planes[of_end[tried]]), of_end[tried]
+        climb.run(ENOUGH)
+        for k in which.tolist():
+            best = int(np.argmax(np.where(of_end == k, climb.found.value, -np.inf)))
+            if climb.found.value[best] > self.level + max(ENOUGH, self.near):
+                higher = Climb(self.likelihood, climb.B[:, [best]], self.planes[[k]])
+                higher.run(TIGHT)
+                yield k, higher
+
+    def _walk(self, k: int, here: Climb) -> float:
+        """Return an end by maxima at given positions: slower, and sure where Newton's steps go astray.
 
         The root of the fall is nearly linear in the position, so the search is Newton's for it, within a bracket.
         """
         a, side, want = self.planes[[k]], float(self.sides[k]), np.sqrt(2.0 * self.drop)
-        B, at, inner, outer = self.summit.B, 0.0, 0.0, np.inf
-        across = self._across(self.summit, a)
-        t = want * float(np.sqrt((a @ across).item()))
+        B, across, outer = here.B, self._across(here, a), np.inf
+        inner = at = side * ((a @ B).item() - float(self.top[k]))
+        root = np.sqrt(2.0 * max(float(self.summit.found.value[0] - here.found.value[0]), 0.0))
+        t = at + (want - root) * float(np.sqrt((a @ across).item()))
         for _ in range(MOST_PASSES):
             start = B + side * (t - at) * across / (a @ across)
             if not np.isfinite(self.likelihood.at(start).value[0]):
                 if t - at <= TIGHT * t:
-                    return np.inf
+                    return side * np.inf
                 t = 0.5 * (at + t)
                 continue
             here = Climb(self.likelihood, start, a)
@@ -188,15 +221,16 @@ class Ends:
             inner, outer = (t, outer) if off > 0.0 else (inner, t)
             wanted = t + off / slope if slope > 0.0 else np.inf
             if abs(off) <= self.near or outer <= inner * (1.0 + 1e-15):
-                return float(wanted if np.isfinite(wanted) else t)
+                self.B[:, [k]] = B
+                return float(self.top[k] + side * (wanted if np.isfinite(wanted) else t))
             middle = REACH * t if np.isinf(outer) else 0.5 * (inner + outer)
             t = float(wanted if inner < wanted < min(outer, REACH * t) else middle)
-        return np.inf if np.isinf(outer) else np.nan
+        return side * np.inf if np.isinf(outer) else np.nan
 
     @staticmethod
     def _across(climb: Climb, a: Array) -> Array:
         curvature = climb.secants.curvature(np.zeros(1, dtype=np.intp), climb.found.information)
-        return solve(curvature, a.T)
+        return np.asarray(np.linalg.solve(curvature[0], a.T), dtype=np.float64)
 
     def _move(self, going: np.ndarray, found: Points) -> np.ndarray:
         """Take the next steps, or half of the last where that led too far; return a mask of those not there yet."""

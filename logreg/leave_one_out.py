@@ -16,7 +16,7 @@ from logreg.loss import Array, log_loss, terms
 from logreg.penalty import ElasticNet
 from logreg.plan import WIDEST_MATRIX
 from logreg.predict import linear, predict_rows
-from logreg.products import Block, is_sparse, pieces, weighted_terms
+from logreg.products import VALUES_AT_ONCE, Block, is_sparse, pieces, weighted_terms
 from logreg.scale import Scale
 from logreg.setup import Setup
 from logreg.solve import NonFiniteSumsError
@@ -146,19 +146,21 @@ def influence(estimator: Any, setup: Setup, w: Array) -> Array:
     return q
 
 
-def influence_on_coefficients(estimator: Any, setup: Setup, w: Array) -> tuple[Array, Array]:
-    """Return the sums over rows of ``U**2`` and ``U**3``, shape (d + 1,), for ``U_i = -H^-1 x_i r_i``.
+def influence_on_coefficients(estimator: Any, setup: Setup, w: Array) -> tuple[Array, Array, Array]:
+    """Return the sums over rows of ``U**2`` and ``U**3``, for ``U_i = -H^-1 x_i r_i``, and the standard errors.
 
-    That is what row i adds to the coefficients, to first order; 0 for columns that do not count.
+    U_i is what row i adds to the coefficients, to first order. Each has the shape (d + 1,) and the units of the rows,
+    with weights of mean 1; 0 for columns that do not count.
     """
     rows, (columns, root) = setup.rows, inverse_curvature(estimator, setup, w)
     inverse = root @ root.T / rows.total_weight
     W = rows.from_user_units(w[:, None])
     parts = rows.map(lambda block: moments(block, columns, inverse, W), rows.chunks())
-    found = np.zeros((2, rows.n_columns + 1))
+    found, counted = np.zeros((3, rows.n_columns + 1)), np.append(columns, -1)
     for part in parts:
-        found[:, np.append(columns, -1)] += part
-    return found[0], found[1]
+        found[:2, counted] += part
+    found[2, counted] = np.sqrt(np.diagonal(inverse))
+    return found[0], found[1], found[2]
 
 
 def inverse_curvature(estimator: Any, setup: Setup, w: Array) -> tuple[np.ndarray, Array]:
@@ -202,6 +204,21 @@ def check_optimum(estimator: Any, penalty: ElasticNet, sums: Sums, w: Array, col
     check_distance(estimator, distance)
 
 
+def check_rows(estimator: Any, setup: Setup, w: Array, root: Array) -> None:
+    """Raise if a fit that converged is not at the optimum of these rows; one pass.
+
+    ``root`` is of the inverse curvature of the fit, shape (d + 1, r), in user units and for the weights as given; NaN
+    in rows of coefficients without an error.
+    """
+    rows, (penalty, columns) = setup.rows, what_counts(estimator, setup, w[:-1])
+    W, M = rows.from_user_units(w[:, None]), rows.from_user_units(known(root))
+    sums = rows.sums(W)
+    if not sums.all_finite():
+        raise NonFiniteSumsError
+    of_mean = np.sqrt(setup.problem.total_weight) * M[np.append(columns, -1)]
+    check_optimum(estimator, penalty, sums, W[:, 0], columns, of_mean)
+
+
 def check_distance(estimator: Any, distance: float) -> None:
     """Raise if a fit that converged is so many standard errors from the optimum of rows that it was of others."""
     if estimator.converged_ and distance > max(FAR, estimator.tol):
@@ -211,15 +228,33 @@ def check_distance(estimator: Any, distance: float) -> None:
         )
 
 
+def known(values: Array) -> Array:
+    """Return coefficients or their covariance with 0 for those without an estimate, which then count for nothing."""
+    return np.where(np.isnan(values), 0.0, values)
+
+
 def squared_scores(block: Block, columns: np.ndarray, root: Array) -> Array:
     """Return ``|x_i' M|**2`` of the rows of a block, for M of shape (k + 1, r), the intercept's row last."""
     found = []
     for piece in pieces(block, root.shape[1], "full"):
         X = piece.values()
         some = X if len(columns) == X.shape[1] else X[:, columns]
-        scores = some @ root[:-1] + root[-1]
-        found.append(np.einsum("ij,ij->i", scores, scores))
+        found.append(squared_norms(some, root))
     return np.concatenate(found)
+
+
+def squared_norms(X: Any, root: Array) -> Array:
+    """Return ``|x~_i' M|**2`` of every row, shape (n,), for M of shape (d + 1, r), the intercept's row last.
+
+    Some columns of M at a time: a CSC matrix, which is not cut into rows, has long ones.
+    """
+    total = np.zeros(X.shape[0])
+    step = max(1, VALUES_AT_ONCE // max(X.shape[0], 1))
+    for start in range(0, root.shape[1], step):
+        some = root[:, start : start + step]
+        scores = X @ some[:-1] + some[-1]
+        total += np.einsum("ij,ij->i", scores, scores)
+    return total
 
 
 def moments(block: Block, columns: np.ndarray, inverse: Array, W: Array) -> Array:

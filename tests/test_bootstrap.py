@@ -7,7 +7,7 @@ from scipy import sparse, stats
 from scipy.special import expit, logit
 from sklearn.exceptions import ConvergenceWarning
 
-from logreg import LogisticRegression, bootstrap, datasets
+from logreg import LogisticRegression, bootstrap, datasets, detect_separation, stop
 from logreg.bootstrap import draw
 from logreg.rows import versions
 from logreg.setup import Setup
@@ -134,6 +134,24 @@ def test_replicates_without_a_finite_optimum_are_left_out_with_a_warning():
         sample = model.bootstrap(X, y, n=50, random_state=0)
     assert 0 < sample.converged.sum() < 50
     assert np.isfinite(sample.summary().drop(columns="term")).all().all()
+
+
+@pytest.mark.parametrize("growth", [stop.GROWTH, np.inf], ids=["as it is", "noticed by no descent"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_replicates_that_a_rare_dummy_separates_are_left_out_and_only_those(monkeypatch, growth, weighted):
+    monkeypatch.setattr(stop, "GROWTH", growth)
+    random = np.random.default_rng(1)
+    X = np.column_stack([random.standard_normal((400, 2)), np.arange(400) < 8])
+    y = np.where(np.arange(400) < 8, np.arange(400) > 0, random.random(400) < expit(X[:, 0])).astype(int)
+    weight = random.uniform(0.5, 2.0, 400) if weighted else None
+    model = LogisticRegression(penalty=None).fit(X, y, weight)
+    with pytest.warns(ConvergenceWarning, match="have no finite optimum or did not reach it, and are left out"):
+        sample = model.bootstrap(X, y, weight, n=60, random_state=np.random.RandomState(0))
+    counts = draw(Setup.again(model, X, y, weight, None), 60, "multinomial", np.random.RandomState(0))
+    overlapping = [detect_separation(X, y, count).kind is None for count in counts]
+    assert 10 < sum(overlapping) < 50  # the one dummy of outcome 0 is drawn in two of three resamples
+    np.testing.assert_array_equal(sample.converged, overlapping)
+    assert np.abs(sample.coefs[sample.converged]).max() < 10
 
 
 @pytest.mark.parametrize(

@@ -140,6 +140,38 @@ def test_at_the_ends_of_intervals_the_likelihood_has_fallen_by_the_quantile(endo
             assert 2.0 * (top - below) == pytest.approx(chi2.ppf(level, 1), abs=1e-7)
 
 
+def greatest(j, at, X, y):
+    """Return the greatest l* with coefficient j, of a slope and an intercept, at a place, over all of the other."""
+    other, value = np.linspace(-60.0, 60.0, 60_001), -np.inf
+    for _ in range(4):  # each time around the best of the time before
+        slope, intercept = (at, other) if j == 0 else (other, at)
+        z = X * slope + intercept
+        v = np.exp(-np.abs(z)) / (1.0 + np.exp(-np.abs(z))) ** 2
+        a, b, c = (v * X**2).sum(axis=0), (v * X).sum(axis=0), v.sum(axis=0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            values = 0.5 * np.log(a * c - b**2) - (np.logaddexp(0.0, z) - y[:, None] * z).sum(axis=0)
+        best = int(np.nanargmax(values))
+        value, reach = max(value, float(values[best])), other[1] - other[0]
+        other = np.linspace(other[best] - reach, other[best] + reach, 1_001)
+    return value
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_few_rows_have_the_intervals_of_a_search_everywhere(seed):
+    random = np.random.default_rng(seed)
+    n = int(random.integers(8, 13))
+    X = random.choice([1.0, 10.0]) * random.normal(size=(n, 1))
+    y = (X[:, 0] + (seed % 3) * random.logistic(size=n) > 0.0).astype(int)  # every third time separated
+    y[np.argsort(X[:, 0])[[0, -1]]] = 0, 1
+    target, quantile = likelihood(X, y), chi2.ppf(0.95, 1)
+    w, top = coefficients(target), fit_firth(target, EXACT).penalised_log_likelihood
+    for j, ends in enumerate(profile_intervals(target)):
+        for end in ends:
+            assert 2.0 * (top - greatest(j, end, X, y)) == pytest.approx(quantile, abs=1e-5)
+            for share in (0.4, 0.8, 0.98):
+                assert 2.0 * (top - greatest(j, w[j] + share * (end - w[j]), X, y)) < quantile
+
+
 def test_firthmodels_agrees(data):
     firthmodels = pytest.importorskip("firthmodels")
     tight = {"gtol": 1e-5, "xtol": 1e-8, "max_iter": 2000}

@@ -3,9 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import expit, logit
+from scipy.stats import norm
 from sklearn.exceptions import ConvergenceWarning
 
-from logreg import LogisticRegression, LogisticRegressionCV, datasets, fit_many, logistic_path
+from logreg import CollinearityWarning, LogisticRegression, LogisticRegressionCV, datasets, fit_many, logistic_path
 
 EXACT = {"penalty": None, "tol": 1e-10}
 
@@ -66,6 +68,86 @@ def test_prediction_intervals_hold_the_prediction(fitted, cohort):
     assert (low < p).all()
     assert (p < high).all()
     assert (high < 1).all()
+
+
+@pytest.mark.parametrize("weight_type", ["frequency", "precision", "sampling"])
+@pytest.mark.parametrize("options", [{}, {"fit_intercept": False}], ids=str)
+def test_a_covariance_reaches_every_table_test_and_interval(cohort, weight_type, options):
+    X, y = cohort
+    weights = 1.0 + np.arange(len(X)) % 3
+    clf = LogisticRegression(**EXACT, **options).fit(X, y, weights)
+    cov = clf.covariance("HC1", X, y, weights, weight_type=weight_type)
+    errors, q = np.sqrt(np.diagonal(cov)), norm.ppf(0.975)
+    frame = clf.summary(cov=cov).frame
+    np.testing.assert_allclose(frame["std_error"], errors, rtol=1e-12)
+    np.testing.assert_allclose(clf.conf_int(cov=cov)["conf_low"], frame["estimate"] - q * errors, rtol=1e-12)
+    assert clf.wald_test("sex", cov=cov).statistic == pytest.approx(
+        frame.set_index("term").loc["sex", "statistic"] ** 2
+    )
+    ones = np.column_stack([np.ones(len(X)), X])[:, len(options) :]
+    z = np.sqrt(np.einsum("ij,jk,ik->i", ones, cov, ones)) * q
+    np.testing.assert_allclose(logit(clf.predict_interval(X, cov=cov)[:, 2]), clf.decision_function(X) + z, rtol=1e-9)
+    effects, bent = clf.marginal_effects(X, cov=cov).set_index("term"), expit(clf.decision_function(X))
+    slope, bend = bent * (1 - bent), bent * (1 - bent) * (1 - 2 * bent)
+    w = clf.summary().frame.set_index("term")["estimate"]["age"]
+    gradient = w * (bend @ ones) / len(X) + slope.mean() * (cov.index == "age")
+    assert effects.loc["age", "std_error"] == pytest.approx(np.sqrt(gradient @ cov @ gradient))
+
+
+def test_weights_for_precision_have_the_model_s_covariance_and_those_for_sampling_need_the_rows(cohort):
+    X, y = cohort
+    clf = LogisticRegression(**EXACT).fit(X, y, 1.0 + np.arange(len(X)) % 3)
+    pd.testing.assert_frame_equal(clf.covariance(weight_type="precision"), clf.covariance())
+    with pytest.raises(ValueError, match=r"pass covariance\('HC1', X, y, sample_weight, weight_type='sampling'\)"):
+        clf.covariance(weight_type="sampling")
+
+
+def test_joint_tests_leave_out_what_repeats_others(fitted, cohort):
+    X, y = cohort
+    with pytest.warns(CollinearityWarning):
+        clf = LogisticRegression(**EXACT).fit(X.assign(months=12 * X["age"], one=1.0), y)
+    joint, plain = clf.wald_test(["age", "months", "sex"]), fitted.wald_test(["age", "sex"])
+    assert (joint.statistic, joint.df) == (pytest.approx(plain.statistic, rel=1e-6), 2)
+    equal = np.array([[0, 0, 1.0, 0, 0, 0, 0], [0, 0, 1.0, 0, -1.0, 0, 0]])  # age is 0.05; age is months
+    alone = clf.wald_test(equal, value=[0.05, 0.0])
+    assert (alone.statistic, alone.df) == (pytest.approx(fitted.wald_test("age", value=0.05).statistic, rel=1e-6), 1)
+    with pytest.raises(ValueError, match=r"^All hypotheses are about coefficients without an estimate"):
+        clf.wald_test(["months", "one"])
+
+
+@pytest.mark.parametrize("value", [5.0, 0.0, 1e-3])
+def test_under_a_ridge_a_constant_column_has_the_error_that_the_penalty_leaves_it(cohort, value):
+    X, y = cohort
+    X, plain = X.assign(constant=value), LogisticRegression(C=0.5, tol=1e-10).fit(X, y).summary().frame
+    clf = LogisticRegression(C=0.5, tol=1e-10).fit(X, y)
+    frame = clf.summary().frame
+    assert frame["estimate"][5] == pytest.approx(0.0, abs=1e-12)
+    assert frame["std_error"][5] == pytest.approx(np.sqrt(0.5), rel=1e-9)  # its likelihood is the penalty w**2
+    np.testing.assert_allclose(frame["std_error"][1:5], plain["std_error"][1:5], rtol=1e-7)
+    assert frame["std_error"][0] == pytest.approx(np.hypot(plain["std_error"][0], value * np.sqrt(0.5)), rel=1e-7)
+    ends = clf.conf_int(X, y, method="profile").iloc[5]
+    np.testing.assert_allclose([ends["conf_low"], ends["conf_high"]], frame.iloc[5, 5:].astype(float), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda clf, X, y: clf.covariance("HC1", X, y),
+        lambda clf, X, y: clf.influence(X, y),
+        lambda clf, X, y: clf.loo_scores(X, y),
+        lambda clf, X, y: clf.drop1(X, y),
+        lambda clf, X, y: clf.lr_test("age", X, y),
+        lambda clf, X, y: clf.score_test(X[["age"]] ** 2, X, y),
+        lambda clf, X, y: clf.conf_int(X, y, method="profile"),
+        lambda clf, X, y: clf.bootstrap(X, y, n=2),
+    ],
+)
+@pytest.mark.parametrize("options", [{}, {"penalty": "l2", "C": 0.1, "standardize": True}], ids=str)
+def test_rows_that_are_not_those_of_the_fit_are_told(cohort, call, options):
+    X, y = cohort
+    clf = LogisticRegression(**EXACT | options).fit(X, y)
+    with pytest.raises(ValueError, match=r"standard errors from the optimum of these rows, so they were fitted"):
+        call(clf, X[:1000], y[:1000])
 
 
 def test_rows_weigh_as_much_as_there_are_coefficients(fitted, cohort):
@@ -139,6 +221,10 @@ def test_printing_never_fails(cohort):
         (lambda clf, X, y: clf.summary(cov="HC1"), "^cov must be 'model', or what covariance"),
         (lambda clf, X, y: clf.wald_test("age", cov=np.eye(5)), "^cov must be 'model', or what covariance"),
         (lambda clf, X, y: clf.covariance("HC1"), "^kind='HC1' needs the rows of the fit"),
+        (lambda clf, X, y: clf.covariance("HC4", X, y), "^kind='HC4' must be 'model' or 'HC0'"),
+        (lambda clf, X, y: clf.covariance(weight_type="odd"), "^weight_type='odd' must be"),
+        (lambda clf, X, y: clf.covariance(groups=y), "^kind='model' knows no groups"),
+        (lambda clf, X, y: clf.conf_int(X, y, method="score", cov=clf.covariance()), "which knows no cov"),
         (lambda clf, X, y: clf.conf_int(method="profile"), "^method='profile' needs the rows of the fit"),
         (lambda clf, X, y: clf.conf_int(method="bayes"), "^method='bayes' must be"),
         (lambda clf, X, y: clf.conf_int(level="a"), "^level='a' must be between 0 and 1"),

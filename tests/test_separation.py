@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
 
 from logreg import LogisticRegression
 from logreg.datasets import load_breast_cancer, load_endometrial, load_titanic
@@ -337,6 +338,19 @@ def test_few_rows_at_a_time_find_the_same(monkeypatch, kind, form):
     assert_proves(found, X, y)
 
 
+@pytest.mark.parametrize(("seed", "spread"), [(119, 0.1), (107, 0.3)])
+def test_programs_in_which_highs_loses_its_way_are_solved_in_a_smaller_box(seed, spread):
+    random = np.random.default_rng(seed)
+    n, d = int(random.integers(30, 300)), int(random.integers(2, 7))
+    X = random.normal(size=(n, d))
+    X[:, 0] = random.random(n) < 0.05
+    y = (X[:, -1] - 1 + spread * random.logistic(size=n) > 0).astype(int)
+    found = detect_separation(X, y)
+    assert found.kind == "quasi"
+    assert_proves(found, X, y)
+    assert suspects(X[found.rows], y[found.rows]).size == 0  # an independent proof that nothing separates the others
+
+
 def suspects(X, y, weight=None, fit_intercept=True):
     with warnings.catch_warnings(), setup_of(X, y, weight, fit_intercept) as setup:
         warnings.simplefilter("ignore")
@@ -409,3 +423,24 @@ def test_tables_with_far_and_repeated_columns_have_the_limits_of_near_ones(way):
     assert far_limit.coefficients[-1] == pytest.approx(near_limit.coefficients[-1] - 1e6 * slope, rel=1e-6)
     np.testing.assert_allclose(far_limit.standard_errors[[0, 2]], near_limit.standard_errors[[0, 1]], rtol=1e-6)
     assert far_limit.deviance == pytest.approx(near_limit.deviance)
+
+
+def test_a_column_left_out_of_the_model_separates_nothing():
+    X, y = overlapping()
+    with_copy = np.column_stack([X, y])
+    clf = LogisticRegression(penalty=None, penalty_factor=[0, 0, 0, np.inf]).fit(with_copy, y)
+    assert clf.separation_ is None
+    expected = LogisticRegression(penalty=None).fit(X, y).coef_[0]
+    np.testing.assert_allclose(clf.coef_[0], np.append(expected, 0.0), rtol=1e-6)
+
+
+def test_the_limits_of_a_separated_fit_leave_out_what_the_model_does():
+    X, y = load_endometrial()
+    frame = X.assign(copy=1.0 * y)
+    with pytest.warns(ConvergenceWarning, match="NV"):
+        clf = LogisticRegression(penalty=None, penalty_factor={"copy": np.inf}).fit(frame, y)
+    with pytest.warns(ConvergenceWarning, match="NV"):
+        expected = LogisticRegression(penalty=None).fit(X, y).summary().frame
+    frame = clf.summary().frame.iloc[:-1]
+    np.testing.assert_allclose(frame["estimate"], expected["estimate"], rtol=1e-6)
+    np.testing.assert_allclose(frame["std_error"], expected["std_error"], rtol=1e-6)

@@ -79,7 +79,7 @@ def diagnose(setup: Setup, w: Array, terms: np.ndarray) -> Diagnosis:
     assert sums.curvature is not None
     scale = Scale.from_sums(sums, np.zeros(1), setup.intercept)
     H = scale.curvature(sums.curvature[0] / sums.weight[0])[:-1, :-1]
-    varies = (np.diagonal(H) > 0) & ~np.isinf(setup.factor)
+    varies = (np.diagonal(H) > 0) & ~setup.left_out
     correlation = H[np.ix_(varies, varies)]
     values, vectors = np.linalg.eigh(correlation)
     values = np.maximum(values, np.finfo(float).eps)
@@ -91,7 +91,7 @@ def diagnose(setup: Setup, w: Array, terms: np.ndarray) -> Diagnosis:
         frame=pd.DataFrame({"term": [str(term) for term in terms], "variance_inflation": factors}),
         condition=float(np.sqrt(values[-1] / values[0])) if len(values) else 1.0,
         events_per_variable=rarer / max(int(varies.sum()), 1),
-        separation=separation_of(rows, setup.names, intercept=setup.intercept),
+        separation=separation_of(rows, setup.names, intercept=setup.intercept, left_out=setup.left_out),
         calibration_intercept=intercept,
         calibration_slope=slope,
     )

@@ -15,8 +15,9 @@ from scipy.stats import norm
 from logreg import predictors
 from logreg.categories import Encoding
 from logreg.inference.changes import Changes, changed, changes_of
-from logreg.inference.influence import known, scores_of, squared_norms
+from logreg.inference.influence import scores_of
 from logreg.inference.summary import coefficient_frame
+from logreg.leave_one_out import known, squared_norms
 from logreg.loss import Array
 from logreg.parameters import terms_called
 from logreg.products import VALUES_AT_ONCE, Block, is_sparse, pieces, quietly

@@ -15,6 +15,7 @@ from logreg.columns import Columns, Numbers
 from logreg.factor import Factor
 from logreg.inference.chi_square import ChiSquare
 from logreg.inference.likelihood import EXACT, Likelihood, inverses, optimum, rank_of, turns
+from logreg.leave_one_out import known
 from logreg.loss import Array
 from logreg.products import is_sparse
 from logreg.rows import SelectableRows
@@ -34,7 +35,8 @@ def wald_test(
     estimate : ndarray of shape (p,)
     covariance : ndarray of shape (p, p)
     matrix_or_terms : array-like of shape (p,) or (q, p), str or list of str
-        L, or the names of coefficients or category columns that are to be ``value``.
+        L, or the names of coefficients or category columns that are to be ``value``. Hypotheses about coefficients
+        without an estimate, which repeat others, are left out, as R's ``anova`` does.
     names : sequence of str
         Of the coefficients.
     value : float or array-like of shape (q,), default=0.0
@@ -46,7 +48,7 @@ def wald_test(
     Raises
     ------
     ValueError
-        In one sentence, for names and matrices that do not fit the coefficients.
+        In one sentence, for names and matrices that do not fit the coefficients, and hypotheses of which none is left.
 
     Examples
     --------
@@ -55,15 +57,22 @@ def wald_test(
     >>> wald_test(np.array([1.0, 3.0]), np.eye(2), "b", ["a", "b"]).statistic
     9.0
     """
-    known, p = np.array(names, dtype=object), len(estimate)
+    p = len(estimate)
     listed = [matrix_or_terms] if isinstance(matrix_or_terms, str) else matrix_or_terms
     if all(isinstance(name, str) for name in listed):
-        L = np.eye(p)[named("terms", listed, known, p)]
+        L = np.eye(p)[named("terms", listed, np.array(names, dtype=object), p)]
     else:
         L = np.atleast_2d(np.asarray(listed, dtype=np.float64))
         if L.shape[1:] != (p,):
             raise ValueError(f"The matrix of hypotheses has shape {L.shape}; expected a column a coefficient, {p}.")
-    away, factor = L @ estimate - value, Factor(L @ covariance @ L.T)
+    involved = L[:, np.isnan(estimate) | np.isnan(np.diagonal(covariance))].any(axis=1)
+    if involved.all():
+        raise ValueError(
+            "All hypotheses are about coefficients without an estimate or an error, whose columns repeat others (see "
+            "aliased_) or are left out; test other coefficients."
+        )
+    L, value = L[~involved], np.broadcast_to(value, len(L))[~involved]
+    away, factor = L @ known(estimate) - value, Factor(L @ known(covariance) @ L.T)
     return ChiSquare.of(away @ factor.solve(away), rank_of(factor))
 
 
@@ -235,9 +244,9 @@ def widened(setup: Setup, added: Any) -> tuple[Setup, int]:
         X = Columns([*X.numbers, *numbers], X.categories, (X.shape[0], d + m))
     else:
         X = sparse.hstack([X, sparse.csr_array(extra)], format=X.format) if is_sparse(X) else np.hstack([X, extra])
-    wide, (problem, origin) = copy.copy(setup), (setup.problem, "auto" if setup.intercept else None)
-    wide.problem = problem._replace(X=X)
-    wide.rows = SelectableRows(X, problem.y, problem.weight, problem.offset, origin=origin)
+    problem, origin = setup.problem, "auto" if setup.intercept else None
+    rows = SelectableRows(X, problem.y, problem.weight, problem.offset, origin=origin)
+    wide = setup.beside(problem._replace(X=X), rows)
     wide.factor, wide.names = np.append(setup.factor, np.full(m, np.inf)), None
     if setup.standardize:
         wide.spread = np.append(setup.spread, [1.0] * m)

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from logreg.leave_one_out import ALONE, known, squared_norms
 from logreg.loss import Array, terms
-from logreg.products import VALUES_AT_ONCE, Block, pieces, product, quietly
+from logreg.products import Block, pieces, product, quietly
 from logreg.setup import Setup
 from logreg.solve import NonFiniteSumsError
 
-ALONE = 1e-6  # 1 - leverage of a row below which no other row tells its score
 FIELDS = ("leverage", "residual_deviance", "residual_pearson", "residual_standardised", "cooks_distance")
 
 
@@ -103,11 +103,6 @@ def of_block(block: Block, W: Array, root: Array, given: float, rank: int) -> Ar
     return np.concatenate(found, axis=1)
 
 
-def known(values: Array) -> Array:
-    """Return coefficients or their covariance with 0 for those without an estimate, which then count for nothing."""
-    return np.where(np.isnan(values), 0.0, values)
-
-
 def scores_of(block: Block, X: Any, W: Array) -> Array:
     """Return the scores of the rows of a block whose numbers are X, shape (n,), for W of shape (d + 1, 1)."""
     scores = (product(X, W[:-1]) + W[-1])[:, 0]
@@ -115,17 +110,3 @@ def scores_of(block: Block, X: Any, W: Array) -> Array:
         scores += block.offset
     found: Array = scores
     return found
-
-
-def squared_norms(X: Any, root: Array) -> Array:
-    """Return ``|x~_i' M|**2`` of every row, shape (n,), for M of shape (d + 1, r), the intercept's row last.
-
-    Some columns of M at a time: a CSC matrix, which is not cut into rows, has long ones.
-    """
-    total = np.zeros(X.shape[0])
-    step = max(1, VALUES_AT_ONCE // max(X.shape[0], 1))
-    for start in range(0, root.shape[1], step):
-        some = root[:, start : start + step]
-        scores = X @ some[:-1] + some[-1]
-        total += np.einsum("ij,ij->i", scores, scores)
-    return total

@@ -248,7 +248,7 @@ def intervals(setup: Setup, estimator: Any, w: Array, level: float, columns: Any
     at_null = inverses(null[None], None)[0]
     known = gives_back(null, at_null, directions)
     ends = np.tile([[-np.inf], [np.inf]], len(chosen))
-    ends[:, np.append(np.isinf(setup.factor), False)[chosen]] = np.nan
+    ends[:, np.append(setup.left_out, False)[chosen]] = np.nan
     A = directions[:, known]
     usable, both = gives_back(H[0], inverse, A), np.hstack([-A, A])
     reach = REACH * z * np.sqrt(np.einsum("jk,jk->k", both, at_null @ both))

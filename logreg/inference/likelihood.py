@@ -67,7 +67,7 @@ class Likelihood:
         if not sums.all_finite():
             raise NonFiniteSumsError
         unit = Scale.from_sums(sums, penalty.strength, setup.intercept).unit
-        scale = Scale(np.zeros_like(unit), np.where(np.append(np.isinf(setup.factor), False), 0.0, unit))
+        scale = Scale(np.zeros_like(unit), np.where(np.append(setup.left_out, False), 0.0, unit))
         objective, total = Objective(scale, penalty), setup.problem.total_weight
         return cls(rows, objective, total, total * objective.curvature(sums, 0))
 

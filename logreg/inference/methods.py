@@ -87,7 +87,7 @@ class Inference:
             Of the intervals.
         cov : "model" or DataFrame, default="model"
             The covariance of the estimates: the inverse of the curvature, or what :meth:`covariance` returned for
-            robust errors.
+            robust errors, for rows that depend on each other, or for weights that are no numbers of rows.
 
         Raises
         ------
@@ -115,7 +115,7 @@ class Inference:
             errors = self._ordered(information.errors_at_limit)
             notes.append(SEPARATED)
         else:
-            errors = np.sqrt(np.diagonal(self._covariance_of(cov)))
+            errors = self._ordered(np.sqrt(np.diagonal(self._covariance_of(cov))))
         by_likelihood = isinstance(cov, str)
         estimates = self._ordered(information.estimates)
         if information.penalty == "firth":
@@ -160,10 +160,34 @@ class Inference:
         groups : array-like of shape (n,), default=None
             One label a row, for "cluster".
         weight_type : {"frequency", "precision", "sampling"}, default="frequency"
-            What the weights are: see :func:`logreg.inference.robust.robust_covariance`.
-        """
-        from logreg.inference.robust import robust_covariance
+            What a weight of 2 is: the row twice, a row of half the variance, or one that stands for another that was
+            not drawn. Of the model's covariance the first two are the same. See
+            :func:`logreg.inference.robust.robust_covariance`.
 
+        Raises
+        ------
+        ValueError
+            In one sentence, for parameters that cannot be used, and rows that are not those of the fit.
+
+        Examples
+        --------
+        The errors of rows that stand for 1, 2 or 3 of a population, in every table, test and interval:
+
+        >>> import numpy as np
+        >>> from logreg import LogisticRegression
+        >>> from logreg.datasets import load_orings
+        >>> X, y = load_orings()
+        >>> weights = 1.0 + np.arange(len(X)) % 3
+        >>> clf = LogisticRegression(penalty=None, tol=1e-8).fit(X, y, weights)
+        >>> design = clf.covariance("HC1", X, y, weights, weight_type="sampling")
+        >>> clf.summary(cov=design).frame["std_error"].round(4).tolist()
+        [6.9089, 0.1066]
+        >>> round(clf.wald_test("Temperature", cov=design).p_value, 4), clf.predict_interval(X, cov=design).shape
+        (0.0633, (23, 3))
+        """
+        from logreg.inference import robust
+
+        robust.check_kind(kind, groups, weight_type, ("model", *robust.KINDS))
         information = self._known(with_curvature=True)
         if kind == "model":
             found = information.covariance
@@ -171,7 +195,8 @@ class Inference:
             raise ValueError(f"kind={kind!r} needs the rows of the fit; pass covariance({kind!r}, X, y).")
         else:
             with Setup.again(self._with_penalty(), X, y, sample_weight, offset) as setup:
-                found = robust_covariance(
+                self._check_rows(setup, information)
+                found = robust.robust_covariance(
                     setup, information.estimates, information.covariance, kind, groups, weight_type=weight_type
                 )
         terms, ordered = self._terms_and_intercept(), self._ordered(self._ordered(found).T)
@@ -186,6 +211,7 @@ class Inference:
         offset: ArrayLike | None = None,
         method: str = "wald",
         level: float = 0.95,
+        cov: Any = "model",
     ) -> pd.DataFrame:
         """Return confidence intervals: ``term, estimate, conf_low, conf_high``, the intercept first.
 
@@ -197,6 +223,8 @@ class Inference:
             Estimate and standard error; or the values that a likelihood-ratio test, or a score test, does not reject,
             the other coefficients at their optimum: exact roots, infinite where a test never rejects.
         level : float, default=0.95
+        cov : "model" or DataFrame, default="model"
+            As in :meth:`summary`, for "wald".
         """
         from logreg.inference import intervals
 
@@ -204,7 +232,9 @@ class Inference:
         if method not in ("wald", "profile", "score"):
             raise ValueError(f"method={method!r} must be 'wald', 'profile' or 'score'.")
         if method == "wald":
-            return self.summary(level=level).frame[["term", "estimate", "conf_low", "conf_high"]]
+            return self.summary(level=level, cov=cov).frame[["term", "estimate", "conf_low", "conf_high"]]
+        if not isinstance(cov, str):
+            raise ValueError(f"method={method!r} asks the likelihood, which knows no cov; pass method='wald'.")
         if X is None or y is None:
             raise ValueError(f"method={method!r} needs the rows of the fit; pass conf_int(X, y, method={method!r}).")
         find = intervals.profile_intervals if method == "profile" else intervals.score_intervals
@@ -240,18 +270,15 @@ class Inference:
         ----------
         terms : str, list of str, or array-like of shape (m, n_terms + 1)
             Names of terms, or of category columns for all their levels; or the combinations R, the intercept last.
+            What is said of columns that repeat others (``aliased_``) is left out.
         value : float or array-like of shape (m,), default=0
         cov : "model" or DataFrame, default="model"
             As in :meth:`summary`.
         """
         from logreg.inference.hypotheses import wald_test
 
-        information = self._known(with_curvature=True)
-        found = self._covariance_of(cov)  # the intercept first
-        covariance = np.zeros_like(information.covariance)
-        order = [*range(1, len(found)), 0] if self.fit_intercept else list(range(len(found)))
-        covariance[: len(found), : len(found)] = found[np.ix_(order, order)]
-        return wald_test(information.estimates, covariance, terms, self.feature_names_out_, value=value)
+        estimates, covariance = self._known(with_curvature=True).estimates, self._covariance_of(cov)
+        return wald_test(estimates, covariance, terms, self.feature_names_out_, value=value)
 
     def lr_test(
         self, terms: Any, X: Any, y: Any, sample_weight: ArrayLike | None = None, *, offset: ArrayLike | None = None
@@ -295,19 +322,24 @@ class Inference:
         with Setup.again(model, X, y, sample_weight, offset) as setup:
             return drop1(setup, model, self._all_coefficients())
 
-    def predict_interval(self, X: Any, level: float = 0.95, *, offset: ArrayLike | None = None) -> Array:
+    def predict_interval(
+        self, X: Any, level: float = 0.95, *, offset: ArrayLike | None = None, cov: Any = "model"
+    ) -> Array:
         """Return for each row the probability of ``classes_[1]`` between the ends of its interval, shape (n, 3).
 
-        ``sigmoid(z -+ q sqrt(x' C x))`` for the score z and the covariance C of the estimates: low, p and high.
+        ``sigmoid(z -+ q sqrt(x' C x))`` for the score z and the covariance C of the estimates, ``cov`` as in
+        :meth:`summary`: low, p and high.
         """
         from logreg.inference.effects import predict_interval
+        from logreg.inference.robust import root_of
 
         check_level(level)
-        information = self._known(with_curvature=True)
+        root, C = self._known(with_curvature=True).root, self._covariance_of(cov)
+        root = root if isinstance(cov, str) else root_of(C)
         X = check_columns(self, X)
         known = validate.row_numbers("offset", offset, X.shape[0])
         names = self.feature_names_out_
-        return predict_interval(X, self._all_coefficients(), information.root, level, offset=known, names=names)
+        return predict_interval(X, self._all_coefficients(), root, level, offset=known, names=names)
 
     def marginal_effects(
         self,
@@ -318,22 +350,23 @@ class Inference:
         kind: str = "average",
         at: Any = None,
         level: float = 0.95,
+        cov: Any = "model",
     ) -> pd.DataFrame:
         """Return by how much the probability changes with each column, with errors by the delta method.
 
         The mean over the rows of ``p (1 - p) w_j`` for "average", at the mean row for "at_mean"; of columns of 0 and 1,
-        and of levels of categories, the difference between having it and not. See
-        :func:`logreg.inference.effects.marginal_effects`.
+        and of levels of categories, the difference between having it and not. ``cov`` is that of :meth:`summary`.
+        See :func:`logreg.inference.effects.marginal_effects`.
         """
         from logreg.inference.effects import marginal_effects
 
         check_level(level)
-        information = self._known(with_curvature=True)
+        covariance = self._covariance_of(cov)
         X = check_columns(self, X)
         return marginal_effects(
             X,
             self._all_coefficients(),
-            information.covariance,
+            covariance,
             self.feature_names_out_,
             kind,
             weight=validate.row_numbers("sample_weight", sample_weight, X.shape[0]),
@@ -356,6 +389,7 @@ class Inference:
 
         information, model = self._known(with_curvature=True), self._with_penalty()
         with Setup.again(model, X, y, sample_weight, offset) as setup:
+            self._check_rows(setup, information)
             return influence(setup, self._all_coefficients(), information.root)
 
     def diagnose(
@@ -388,13 +422,23 @@ class Inference:
         return np.append(self._coefficients(), self.intercept_)
 
     def _covariance_of(self, cov: Any) -> Array:
-        """Return the covariance that a user means, the intercept first."""
-        terms = self._terms_and_intercept()
+        """Return the covariance that a user means, shape (d + 1, d + 1), the intercept last."""
+        covariance, terms = self._known(with_curvature=True).covariance, self._terms_and_intercept()
         if isinstance(cov, str) and cov == "model":
-            cov = self.covariance()
+            return covariance
         if not isinstance(cov, pd.DataFrame) or set(cov.index) != set(terms):
             raise ValueError("cov must be 'model', or what covariance(...) of this fit returned, such as for 'HC1'.")
-        return cov.loc[terms, terms].to_numpy()
+        ordered = [*terms[1:], terms[0]] if self.fit_intercept else terms
+        found = np.zeros_like(covariance)
+        found[: len(terms), : len(terms)] = cov.loc[ordered, ordered]
+        return found
+
+    def _check_rows(self, setup: Setup, information: Information) -> None:
+        """Raise if these rows are not those of the fit; Firth's optimum is not looked for."""
+        from logreg.leave_one_out import check_rows
+
+        if information.penalty != "firth":
+            check_rows(self._with_penalty(), setup, self._all_coefficients(), information.root)
 
     def _known(self, *, with_curvature: bool = False) -> Information:
         """Return what was kept of the curvature; raise if nothing was, or where a separated fit has none."""

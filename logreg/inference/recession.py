@@ -7,6 +7,7 @@ where that costs nothing.
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,9 @@ FEW_ROWS = 2_000  # rows left up to which each has a term of its own in the prog
 TOLERANCE = 1e-10  # of the program, the least that HiGHS takes
 FALLS = 1e-9  # fall of a margin that is more than rounding
 GROWS = 1e-6  # growth of a margin that is more than rounding, where that of a row can be 1
-BOX = 1e4  # largest coordinate of a direction that is to move single rows by 1: what it cannot move is rounding
+# Largest coordinate of a direction that is to move single rows by 1: what the first does not let it move is rounding;
+# the others are for programs in which HiGHS loses its way.
+BOXES = (1e4, 1e2, 1.0)
 NOTHING = 1e-8  # mean growth, for coordinates up to 1, that is rounding
 
 
@@ -152,22 +155,23 @@ def solve_program(A: sparse.csc_array, mean: Array, single: np.ndarray | None) -
     """Return the B of largest ``mean . B`` with ``A B >= 0``, or ``sum_i min(a_i . B, 1)`` over some rows; and it."""
     n, d = A.shape
     if single is None:
-        B = optimum(-mean, -A, n, np.tile([-1.0, 1.0], (d, 1)))
+        B = optimum(-mean, -A, n, [np.tile([-1.0, 1.0], (d, 1))])
         return B, float(mean @ B)
     k = len(single)
     own = sparse.csc_array((np.ones(k), (single, np.arange(k))), shape=(n, k))
-    bounds = np.vstack([np.tile([-BOX, BOX], (d, 1)), np.tile([0.0, 1.0], (k, 1))])
+    bounds = [np.vstack([np.tile([-box, box], (d, 1)), np.tile([0.0, 1.0], (k, 1))]) for box in BOXES]
     costs = np.concatenate([np.zeros(d), np.full(k, -1.0)])
     found = optimum(costs, sparse.hstack([-A, own], format="csc"), n, bounds)
     return found[:d], float(found[d:].sum())
 
 
-def optimum(costs: Array, A: Any, n: int, bounds: Array) -> Array:
-    """Return the x of least ``costs . x`` with ``A x <= 0``, within bounds."""
+def optimum(costs: Array, A: Any, n: int, bounds: list[Array]) -> Array:
+    """Return the x of least ``costs . x`` with ``A x <= 0``, within the first bounds for which it is found."""
     options = {"primal_feasibility_tolerance": TOLERANCE, "dual_feasibility_tolerance": TOLERANCE}
     solve: Any = linprog  # whose stubs know no sparse A_ub
-    for method in ("highs-ds", "highs"):  # the simplex method ends on a vertex, exact to rounding
-        found = solve(costs, A_ub=A, b_ub=np.zeros(n), bounds=bounds, method=method, options=options)
+    methods = "highs-ds", "highs"  # the simplex method ends on a vertex, exact to rounding
+    for within, method in itertools.product(bounds, methods):
+        found = solve(costs, A_ub=A, b_ub=np.zeros(n), bounds=within, method=method, options=options)
         if found.status == 0:
             x: Array = found.x
             return x

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from logreg.inference.influence import ALONE, known, squared_norms
+from logreg.leave_one_out import ALONE, known, squared_norms
 from logreg.loss import Array
 from logreg.products import Block, add_full, is_sparse, pieces, quietly, weighted_terms
 from logreg.rows import MemoryRows
@@ -20,13 +20,6 @@ from logreg.solve import NonFiniteSumsError
 KINDS = ("HC0", "HC1", "HC2", "HC3", "cluster")
 WEIGHT_TYPES = ("frequency", "precision", "sampling")
 POWERS = {"HC2": 1, "HC3": 2}  # of 1 - leverage, by which squared scores are divided
-
-
-class Bread(NamedTuple):
-    """The model covariance in the units of the rows: what its root is, and how many coefficients it is of."""
-
-    root: Array
-    rank: int
 
 
 class Weighing(NamedTuple):
@@ -122,13 +115,13 @@ def robust_covariance(
     codes = None if groups is None else group_codes(groups, rows)
     weighing = Weighing(weight_type == "frequency", setup.problem.total_weight / rows.total_weight)
     C, W = known(inverse), rows.from_user_units(known(w)[:, None])
-    bread = bread_of(rows, C)
-    factor = small_sample_factor(kind, setup, codes, weight_type, bread.rank)
+    root = root_of(rows.from_user_units(rows.from_user_units(C).T))
+    factor = small_sample_factor(kind, setup, codes, weight_type, root.shape[1])
     if codes is not None:
         meat = squares_of_groups(rows, W, codes) * weighing.given**2
     else:
         power = POWERS.get(kind, 0)
-        parts = rows.map(lambda block: squares_of_rows(block, W, bread, weighing, power), rows.chunks())
+        parts = rows.map(lambda block: squares_of_rows(block, W, root, weighing, power), rows.chunks())
         meat = reduce(add, parts)
     if not np.isfinite(meat).all():
         raise NonFiniteSumsError
@@ -139,15 +132,20 @@ def robust_covariance(
     return (V + V.T) / 2.0
 
 
-def check_kind(kind: str, groups: Any, weight_type: str) -> None:
+def check_kind(kind: str, groups: Any, weight_type: str, kinds: tuple[str, ...] = KINDS) -> None:
     """Raise unless the parameters are known, and there are groups where they are needed and nowhere else."""
-    for name, value, choices in (("kind", kind, KINDS), ("weight_type", weight_type, WEIGHT_TYPES)):
+    for name, value, choices in (("kind", kind, kinds), ("weight_type", weight_type, WEIGHT_TYPES)):
         if value not in choices:
             raise ValueError(f"{name}={value!r} must be {' or '.join(map(repr, choices))}.")
     if kind == "cluster" and groups is None:
         raise ValueError("kind='cluster' needs the group of each row; pass groups.")
     if kind != "cluster" and groups is not None:
         raise ValueError(f"kind={kind!r} knows no groups; pass kind='cluster', or no groups.")
+    if kind == "model" and weight_type == "sampling":
+        raise ValueError(
+            "kind='model' takes weights for numbers of rows or their precision, and what sampling does to errors only "
+            "the rows tell; pass covariance('HC1', X, y, sample_weight, weight_type='sampling')."
+        )
 
 
 def group_codes(groups: Any, rows: MemoryRows) -> np.ndarray:
@@ -166,14 +164,15 @@ def group_codes(groups: Any, rows: MemoryRows) -> np.ndarray:
     return found
 
 
-def bread_of(rows: MemoryRows, C: Array) -> Bread:
-    """Return a root of the model covariance in the units of the rows, and its rank, from eigenvalues."""
-    C = rows.from_user_units(rows.from_user_units(C).T)
+def root_of(covariance: Array) -> Array:
+    """Return a root of a covariance, a column an independent coefficient, from eigenvalues in units of the errors."""
+    C = known(covariance)
     spread = np.sqrt(np.maximum(np.diagonal(C), 0.0))
     unit = np.divide(1.0, spread, out=np.zeros_like(spread), where=spread > 0.0)
     values, vectors = np.linalg.eigh(C * unit * unit[:, None])
     kept = values > 10 * len(values) * np.finfo(float).eps * max(values[-1], 0.0)
-    return Bread(spread[:, None] * vectors[:, kept] * np.sqrt(values[kept]), int(kept.sum()))
+    root: Array = spread[:, None] * vectors[:, kept] * np.sqrt(values[kept])
+    return root
 
 
 def small_sample_factor(kind: str, setup: Setup, codes: np.ndarray | None, weight_type: str, rank: int) -> float:
@@ -195,10 +194,10 @@ def small_sample_factor(kind: str, setup: Setup, codes: np.ndarray | None, weigh
 
 
 @quietly
-def squares_of_rows(block: Block, W: Array, bread: Bread, weighing: Weighing, power: int) -> Array:
+def squares_of_rows(block: Block, W: Array, root: Array, weighing: Weighing, power: int) -> Array:
     """Return the sum of ``u u' / (1 - h)**power`` over the rows of a block, in the units of the rows."""
     total = np.zeros((1, len(W), len(W)))
-    width = bread.root.shape[1] if power else 1
+    width = root.shape[1] if power else 1
     for piece in pieces(block, width, "full"):
         X = piece.values()
         plain = piece._replace(weight=None)  # so that rows of weight 0 have numbers too
@@ -206,7 +205,7 @@ def squares_of_rows(block: Block, W: Array, bread: Bread, weighing: Weighing, po
         weight = np.full(len(residual), weighing.given) if piece.weight is None else weighing.given * piece.weight
         squared = residual**2 * (weight if weighing.copies else weight**2)
         if power:
-            leverage = curvature * squared_norms(X, bread.root) * (1.0 if weighing.copies else weight)
+            leverage = curvature * squared_norms(X, root) * (1.0 if weighing.copies else weight)
             squared /= left_of(leverage, weight) ** power
         add_full(X, squared[:, None], total)
     found: Array = total[0]
