@@ -212,7 +212,7 @@ def fit_resamples(estimator: Any, setup: Setup, rows: VersionedRows, near: Array
     """Return where the fits of all resamples end, from the fit of all rows."""
     (strength, l1_ratio), n = parameters.penalty_of(estimator), rows.n_versions
     limits = Limits(estimator.tol, estimator.max_iter)
-    strengths = strength / (rows.total_weight * (setup.problem.total_weight / setup.rows.total_weight))
+    strengths = strength / (rows.total_weight * (setup.total_weight / setup.rows.total_weight))
     if not setup.is_ridge(l1_ratio):
         unit = setup.elastic_net(l1_ratio)
         return fit_one_by_one(rows, strengths, unit, limits, intercept=setup.intercept, start=near)

@@ -113,7 +113,7 @@ def fit_grid(
     All ridges travel together. With an L1 part or bounds each fold is a path of its own, from strong penalties to weak
     ones.
     """
-    as_given = setup.problem.total_weight / setup.rows.total_weight
+    as_given = setup.total_weight / setup.rows.total_weight
     total_weight = (as_given * rows.total_weight).reshape(rows.n_versions, -1)
     strengths = inverse_Cs / total_weight
     if setup.is_ridge(l1_ratio):

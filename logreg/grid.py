@@ -32,7 +32,7 @@ def inverse_strengths(Cs: Any, l1_ratios: Array, setup: Setup) -> Array:
         ends = [strengths_that_matter(setup, l1_ratio) for l1_ratio in l1_ratios.tolist()]
         weakest, strongest = min(low for low, _ in ends), max(high for _, high in ends)
         size = max(SIZE, int(np.ceil(A_DECADE * np.log10(strongest / weakest))))
-        return 1.0 / (np.geomspace(strongest, weakest, size) * setup.problem.total_weight)
+        return 1.0 / (np.geomspace(strongest, weakest, size) * setup.total_weight)
     if isinstance(Cs, Integral):
         parameters.check_number("Cs", Cs, least=1, integer=True)
         return np.logspace(-DECADES, DECADES, int(Cs))
@@ -55,7 +55,7 @@ def strengths_that_matter(setup: Setup, l1_ratio: float) -> tuple[float, float]:
         return 1.0, 1.0  # nothing to choose from
     felt = unit[penalised] * size[penalised] ** 2
     most = float(np.sqrt(felt).max() if l1_ratio else felt.max())
-    n_rows = max(setup.problem.total_weight, 2.0)  # a row of weight 2 is the row twice
+    n_rows = max(setup.total_weight, 2.0)  # a row of weight 2 is the row twice
     weakest = BIAS / (n_rows**0.5 * most)
     if l1_ratio > 0.0:
         strongest = ElasticPath(rows, setup.elastic_net(l1_ratio), Limits(), setup.intercept).largest

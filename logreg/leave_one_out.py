@@ -210,12 +210,12 @@ def check_rows(estimator: Any, setup: Setup, w: Array, root: Array) -> None:
     ``root`` is of the inverse curvature of the fit, shape (d + 1, r), in user units and for the weights as given; NaN
     in rows of coefficients without an error.
     """
-    rows, (penalty, columns) = setup.rows, what_counts(estimator, setup, w[:-1])
+    rows, (penalty, columns) = setup.source, what_counts(estimator, setup, w[:-1])
     W, M = rows.from_user_units(w[:, None]), rows.from_user_units(known(root))
     sums = rows.sums(W)
     if not sums.all_finite():
         raise NonFiniteSumsError
-    of_mean = np.sqrt(setup.problem.total_weight) * M[np.append(columns, -1)]
+    of_mean = np.sqrt(setup.total_weight) * M[np.append(columns, -1)]
     check_optimum(estimator, penalty, sums, W[:, 0], columns, of_mean)
 
 

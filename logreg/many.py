@@ -175,7 +175,7 @@ def fit_many(
         counts = class_counts(model.class_weight, classes, values, setup.problem.weight)
     limits = Limits(model.tol, model.max_iter)
     with setup, VersionedRows(setup.rows, Versions(np.arange(len(fitted)), counts=counts, outcomes=values)) as rows:
-        strengths = strength / (rows.total_weight * (setup.problem.total_weight / setup.rows.total_weight))
+        strengths = strength / (rows.total_weight * (setup.total_weight / setup.rows.total_weight))
         ends = fit_outcomes(setup, rows, strengths, l1_ratio, limits)
         redundancy = repeats(setup, strengths, l1_ratio, ends.coefficients)
     W = ends.coefficients if redundancy is None else redundancy.coefficients

@@ -235,7 +235,7 @@ def logistic_path(
     coefs = sparse.csr_array(W[:-1].T)
     return Path(
         penalties=penalties,
-        Cs=1.0 / (penalties * setup.problem.total_weight),
+        Cs=1.0 / (penalties * setup.total_weight),
         coefs=coefs,
         intercepts=np.where(np.isnan(kkt), np.nan, W[-1]),
         df=np.diff(coefs.indptr),
@@ -269,7 +269,7 @@ def ridge_path(model: LogisticRegression, setup: Setup, Cs: Any, n_penalties: in
     W = setup.rows.in_user_units(found.ends.coefficients)
     return Path(
         penalties=penalties,
-        Cs=1.0 / (penalties * setup.problem.total_weight),
+        Cs=1.0 / (penalties * setup.total_weight),
         coefs=sparse.csr_array(W[:-1].T),
         intercepts=W[-1],
         df=found.df,

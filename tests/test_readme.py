@@ -12,7 +12,7 @@ README = (Path(__file__).parents[1] / "README.md").read_text()
 
 def test_the_examples_run_and_print_their_output():
     examples = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", README, re.DOTALL)
-    assert len(examples) == README.count("```python") == 6
+    assert len(examples) == README.count("```python") == 7
     for code, printed in examples:
         said = io.StringIO()
         with contextlib.redirect_stdout(said):

@@ -117,6 +117,17 @@ def test_fit_of_a_scan_is_that_of_its_rows_in_memory(source, roles, penalty, tmp
     np.testing.assert_allclose(*ends, rtol=1e-6)
 
 
+@pytest.mark.parametrize("weight_type", ["frequency", "precision", "sampling"])
+@pytest.mark.parametrize("kind", ["HC0", "HC1", "HC2", "HC3"])
+def test_robust_covariances_of_a_scan_are_those_of_its_rows(kind, weight_type, tmp_path):
+    frame = make_frame()
+    scan = parquet_of(frame, tmp_path, target="late", features=NAMES, weight="w")
+    ours = LogisticRegression(penalty=None, tol=1e-9).fit(scan).covariance(kind, scan, weight_type=weight_type)
+    rows = frame[NAMES], frame["late"], frame["w"]
+    theirs = LogisticRegression(penalty=None, tol=1e-9).fit(*rows).covariance(kind, *rows, weight_type=weight_type)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-8, atol=1e-12)
+
+
 @pytest.mark.parametrize(
     "parameters",
     [
@@ -422,8 +433,10 @@ def test_arrays_beside_a_scan_are_refused():
         lambda scan: fit(scan, penalty="firth"),
         lambda scan: LogisticRegressionCV().fit(scan, None),
         lambda scan: fit(scan).bootstrap(scan, None),
+        lambda scan: fit(scan).covariance("cluster", scan, groups=np.zeros(N)),
+        lambda scan: fit(scan).conf_int(scan, method="profile"),
     ],
-    ids=["elastic net", "bounds", "Firth", "CV", "bootstrap"],
+    ids=["elastic net", "bounds", "Firth", "CV", "bootstrap", "clusters", "profiles"],
 )
 def test_what_needs_rows_in_memory_says_so(ask):
     scan = scan_batches([make_frame()], target="late", features=NAMES)

@@ -85,7 +85,7 @@ def diagnose(setup: Setup, w: Array, terms: np.ndarray) -> Diagnosis:
     values = np.maximum(values, np.finfo(float).eps)
     factors = np.full(len(H), np.nan)
     factors[varies] = (vectors**2 / values).sum(axis=1)
-    rarer = min(float(rows.positive_fraction), 1.0 - float(rows.positive_fraction)) * setup.problem.total_weight
+    rarer = min(float(rows.positive_fraction), 1.0 - float(rows.positive_fraction)) * setup.total_weight
     intercept, slope = calibration(rows, W)
     return Diagnosis(
         frame=pd.DataFrame({"term": [str(term) for term in terms], "variance_inflation": factors}),

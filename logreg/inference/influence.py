@@ -76,7 +76,7 @@ def influence(setup: Setup, w: Array, root: Array) -> pd.DataFrame:
     w, root = known(w), known(root)
     rows, rank = setup.rows, max(1, int(np.count_nonzero(root.any(axis=0))))
     W, M = rows.from_user_units(w[:, None]), rows.from_user_units(root)
-    given = setup.problem.total_weight / rows.total_weight  # the weights as given over those of the rows
+    given = setup.total_weight / rows.total_weight  # the weights as given over those of the rows
     parts = rows.map(lambda block: of_block(block, W, M, given, rank), rows.chunks())
     found = np.concatenate(list(parts), axis=1)
     if not np.isfinite(found[:3]).all():

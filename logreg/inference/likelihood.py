@@ -68,7 +68,7 @@ class Likelihood:
             raise NonFiniteSumsError
         unit = Scale.from_sums(sums, penalty.strength, setup.intercept).unit
         scale = Scale(np.zeros_like(unit), np.where(np.append(setup.left_out, False), 0.0, unit))
-        objective, total = Objective(scale, penalty), setup.problem.total_weight
+        objective, total = Objective(scale, penalty), setup.total_weight
         return cls(rows, objective, total, total * objective.curvature(sums, 0))
 
     @property

@@ -16,6 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from logreg import parameters, validate
+from logreg.batches import Scan
 from logreg.inference.information import Information
 from logreg.loss import Array
 from logreg.predictors import check_columns
@@ -156,7 +157,7 @@ class Inference:
             The inverse of the curvature at the optimum, ``(X' diag(s p (1 - p)) X + penalty)^-1``; or a sandwich of it
             that allows for other variances, or for rows that depend on each other within groups.
         X, y, sample_weight, offset
-            Those of the fit, for all kinds but "model": one more pass.
+            Those of the fit, for all kinds but "model": one more pass. Only "cluster" needs them in memory.
         groups : array-like of shape (n,), default=None
             One label a row, for "cluster".
         weight_type : {"frequency", "precision", "sampling"}, default="frequency"
@@ -191,7 +192,7 @@ class Inference:
         information = self._known(with_curvature=True)
         if kind == "model":
             found = information.covariance
-        elif X is None or y is None:
+        elif lacks_rows(X, y):
             raise ValueError(f"kind={kind!r} needs the rows of the fit; pass covariance({kind!r}, X, y).")
         else:
             with Setup.again(self._with_penalty(), X, y, sample_weight, offset) as setup:
@@ -235,7 +236,7 @@ class Inference:
             return self.summary(level=level, cov=cov).frame[["term", "estimate", "conf_low", "conf_high"]]
         if not isinstance(cov, str):
             raise ValueError(f"method={method!r} asks the likelihood, which knows no cov; pass method='wald'.")
-        if X is None or y is None:
+        if lacks_rows(X, y):
             raise ValueError(f"method={method!r} needs the rows of the fit; pass conf_int(X, y, method={method!r}).")
         find = intervals.profile_intervals if method == "profile" else intervals.score_intervals
         model = self._with_penalty()
@@ -506,3 +507,8 @@ def check_level(level: Any) -> None:
     """Raise unless a level is a probability."""
     if not isinstance(level, Real) or not 0.0 < float(level) < 1.0:
         raise ValueError(f"level={level!r} must be between 0 and 1, such as 0.95.")
+
+
+def lacks_rows(X: Any, y: Any) -> bool:
+    """Tell whether the rows of a fit are not given: by X and y, or by a scan, which has its outcomes."""
+    return X is None or (y is None and not isinstance(X, Scan))

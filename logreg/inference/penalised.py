@@ -44,7 +44,7 @@ def fit_penalised(
 
 def likelihood_of(setup: Setup, estimator: Any) -> JeffreysLikelihood:
     """Return Firth's likelihood of the rows of a fit."""
-    total = setup.problem.total_weight
+    total = setup.total_weight
     return JeffreysLikelihood(setup.rows, estimator.firth_weight, total, setup.intercept, setup.names)
 
 
@@ -52,7 +52,7 @@ def information_of_firth(
     setup: Setup, found: FirthSolution, W: Array, statistic: Array | None, ends: Array | None
 ) -> Information:
     """Return what is kept of a fit by Firth's likelihood."""
-    rows, total = setup.rows, setup.problem.total_weight
+    rows, total = setup.rows, setup.total_weight
     values, vectors = np.linalg.eigh(found.covariance)
     return Information(
         estimates=rows.in_user_units(W)[:, 0],

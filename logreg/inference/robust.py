@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import reduce
+from functools import partial, reduce
 from operator import add
 from typing import Any, NamedTuple
 
@@ -111,18 +111,17 @@ def robust_covariance(
     array([0.0998, 6.5406])
     """
     check_kind(kind, groups, weight_type)
-    rows = setup.rows
-    codes = None if groups is None else group_codes(groups, rows)
-    weighing = Weighing(weight_type == "frequency", setup.problem.total_weight / rows.total_weight)
+    rows = setup.source
+    codes = None if groups is None else group_codes(groups, setup.rows)
+    weighing = Weighing(weight_type == "frequency", setup.total_weight / rows.total_weight)
     C, W = known(inverse), rows.from_user_units(known(w)[:, None])
     root = root_of(rows.from_user_units(rows.from_user_units(C).T))
     factor = small_sample_factor(kind, setup, codes, weight_type, root.shape[1])
     if codes is not None:
-        meat = squares_of_groups(rows, W, codes) * weighing.given**2
+        meat = squares_of_groups(setup.rows, W, codes) * weighing.given**2
     else:
         power = POWERS.get(kind, 0)
-        parts = rows.map(lambda block: squares_of_rows(block, W, root, weighing, power), rows.chunks())
-        meat = reduce(add, parts)
+        meat = rows.total(partial(squares_of_part, W=W, root=root, weighing=weighing, power=power))
     if not np.isfinite(meat).all():
         raise NonFiniteSumsError
     side = rows.from_user_units(C)  # C x~ in user units, of an x~ in the units of the rows
@@ -179,10 +178,7 @@ def small_sample_factor(kind: str, setup: Setup, codes: np.ndarray | None, weigh
     """Return c; with HC1 it is that of groups of one row each."""
     if kind not in ("HC1", "cluster"):
         return 1.0
-    weight = setup.rows.weight
-    n = float(setup.rows.n_rows if weight is None else np.count_nonzero(weight))
-    if weight_type == "frequency":
-        n = setup.problem.total_weight
+    n = setup.total_weight if weight_type == "frequency" else float(setup.source.n_counted)
     k = 1 if weight_type == "sampling" else rank
     if n <= k:
         raise ValueError(
@@ -191,6 +187,12 @@ def small_sample_factor(kind: str, setup: Setup, codes: np.ndarray | None, weigh
         )
     n_groups = n if codes is None else float(np.unique(codes[codes >= 0]).size)
     return n_groups / (n_groups - 1.0) * (n - 1.0) / (n - k)
+
+
+def squares_of_part(part: MemoryRows, W: Array, root: Array, weighing: Weighing, power: int) -> Array:
+    """Return the sum of ``u u' / (1 - h)**power`` over a part of the rows, in their units."""
+    blocks = part.map(lambda block: squares_of_rows(block, W, root, weighing, power), part.chunks())
+    return reduce(add, blocks)
 
 
 @quietly
