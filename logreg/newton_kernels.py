@@ -173,6 +173,19 @@ def sums_of_null(versions: Any, k: int, p: float, null: Any, gradient: Any, H: A
 
 
 @compiled_as_written
+def to_discriminant(explained: float, p: float, intercept: bool, direction: Any) -> float:
+    """Turn Newton's direction from a null model to Fisher's discriminant, and return how long a step leads there.
+
+    It is ``1 / (1 - R2)`` times Newton's step, where R2, the share of the outcomes' variance that least squares would
+    explain, is the squared distance to the optimum over S; and it takes the intercept halfway between the classes.
+    """
+    explained = min(explained, LARGEST_SHARE)
+    if intercept:
+        direction[-1] = (p - 0.5) * explained / (p * (1.0 - p))
+    return 1.0 / (1.0 - explained)
+
+
+@compiled_as_written
 def left_after_step(distance: float, change: float) -> float:
     """Return a bound of the distance to the optimum after a Newton step from a distance, in standard errors.
 
@@ -259,4 +272,7 @@ def newton_models(
                 steps[k] += 1
                 arrived[k] = True
                 break
-            length = 1.0 / (1.0 - min(max(share, 0.0), LARGEST_SHARE) ** SHORT)
+            if passes[k] == 1 and losses.size:
+                length = to_discriminant(-slope, p[k], intercept, direction)
+            else:
+                length = 1.0 / (1.0 - min(max(share, 0.0), LARGEST_SHARE) ** SHORT)
