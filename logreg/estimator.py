@@ -347,7 +347,7 @@ class LogisticRegression(Streaming, Inference, CallbackSupportMixin, ClassifierM
             solver = parameters.solver_of(self)
             solution, redundancy = setup.solve(strength, l1_ratio, solver, limits, start, self._seed())
             ridge = setup.ridge(np.array([strength]))
-            of_fit = {"intercept": setup.intercept, "left_out": setup.left_out}
+            of_fit = {"intercept": setup.intercept, "left_out": setup.left_out, "solution": solution}
             optimum = Optimum(setup.source, solution.coefficients, ridge, **of_fit)
             if free and self.on_separation != "ignore":
                 fitted.separation_ = separation_at(setup, optimum)

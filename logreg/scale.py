@@ -76,6 +76,13 @@ class Scale:
         scaled *= self.unit[:, None]
         return scaled
 
+    def raw_gradient(self, scaled: Array) -> Array:
+        """Return the g with ``T' g`` as given; 0 for frozen columns."""
+        unit = self.unit[:, None]
+        g: Array = np.divide(scaled, unit, out=np.zeros_like(scaled), where=unit > 0)
+        g += self.center[:, None] * g[-1]
+        return g
+
     def curvature(self, H: Array) -> Array:
         """Return ``T' H T`` of one (d + 1, d + 1) curvature, or of several."""
         scaled: Array = H - self.center[:, None] * H[..., -1:, :]

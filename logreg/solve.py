@@ -37,6 +37,10 @@ class Solution:
         Whether some curvature was singular to rounding.
     solver : str
         Name of the preconditioner.
+    scale : Scale or None
+        The coordinates of the descent,
+    gradient : ndarray of shape (d + 1, K) or None
+        and in them the gradient of the mean loss.
     kkt : float
         With an L1 part, the largest violation of an optimality condition over the penalty that zeroes the model.
     gap : float
@@ -49,6 +53,8 @@ class Solution:
     unfinished: Array
     deficient: bool
     solver: str
+    scale: Scale | None = None
+    gradient: Array | None = None
     kkt: float = np.nan
     gap: float = np.nan
 
@@ -97,6 +103,8 @@ def solve(
                 unfinished=np.abs(direction[:-1]),
                 deficient=descent.deficient,
                 solver=descent.preconditioner.name,
+                scale=scale,
+                gradient=anchor.gradient - objective.penalty_curvature.T * anchor.B,
             )
         trial_B = anchor.B + length * direction
         sums = rows.of(live).sums(scale.coefficients(trial_B)[:, live], descent.wants).spread(live)

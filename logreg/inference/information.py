@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from scipy.special import xlogy
@@ -146,7 +145,7 @@ def information_of(setup: Setup, optimum: Optimum, objective: float, redundancy:
         total_weight=total,
         log_likelihood=-loss * as_given,
         null_log_likelihood=-null_loss(rows, setup.intercept) * as_given,
-        discrimination=discrimination(rows, W, setup.intercept),
+        discrimination=optimum.discrimination,
         penalty="ridge" if np.any(pull[kept] > 0.0) else "none",
     )
 
@@ -207,22 +206,3 @@ def null_loss(rows: SelectableRows | PartedRows, intercept: bool) -> float:
             break
         W[-1] -= slope / curvature
     return float(sums.loss[0])
-
-
-def discrimination(rows: SelectableRows | PartedRows, W: Array, intercept: bool) -> float:
-    """Return the difference of mean probabilities between outcomes, from sums of residuals; half a pass.
-
-    With an intercept the residuals of an optimum add up to 0.
-    """
-    share = float(rows.positive_fraction)
-    positive = rows.total(partial(residuals, W=W, outcome=1))
-    negative = -positive if intercept else rows.total(partial(residuals, W=W, outcome=0))
-    return 1.0 + (positive / share - negative / (1.0 - share)) / float(rows.total_weight)
-
-
-def residuals(rows: SelectableRows, W: Array, outcome: int) -> float:
-    """Return the sum of the residuals of the rows of an outcome."""
-    index = np.flatnonzero(rows.y == outcome if rows.weight is None else (rows.y == outcome) & (rows.weight > 0))
-    if not index.size:
-        return 0.0
-    return float(rows.at(index, None if rows.weight is None else rows.weight[index]).sums(W).gradient[-1, 0])

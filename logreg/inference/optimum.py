@@ -1,26 +1,41 @@
-"""Where a fit has ended: the curvature of all rows there, taken once for all that ask for it."""
+"""Where a fit has ended: what all rows say there, found once for all that ask."""
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from logreg.inference.determined import counted_rows
+from logreg.inference.recession import linear_scores
 from logreg.loss import Array
 from logreg.penalty import Ridge
 from logreg.plan import are_few
 from logreg.rows import PartedRows, SelectableRows
 from logreg.scale import Scale
+from logreg.sigmoid import sigmoid
+from logreg.solve import Solution
 from logreg.sums import Sums
 
-SAMPLED = 20_000  # rows that give the coordinates
+SAMPLED = 20_000  # rows that give the coordinates, where the descent did not
 
 
 class Optimum:
     """Coefficients W of shape (d + 1, 1), in the units of the rows, at which a fit under a ridge has ended.
 
-    What is asked for is computed then, from one pass at ``2 n d**2`` flops and a pass for the gradient. The mask
-    ``left_out`` tells columns that have no coefficient.
+    What is asked for is found then: one pass at ``2 n d**2`` flops for the curvature, and one for margins.
+
+    Parameters
+    ----------
+    rows : SelectableRows or PartedRows
+    W : ndarray of shape (d + 1, 1)
+    ridge : Ridge
+    intercept : bool
+    left_out : ndarray of bool, shape (d,), default=None
+        Columns that have no coefficient.
+    solution : Solution, default=None
+        Of the fit, whose last pass has the gradient.
     """
 
     def __init__(
@@ -31,9 +46,12 @@ class Optimum:
         *,
         intercept: bool,
         left_out: np.ndarray | None = None,
+        solution: Solution | None = None,
     ) -> None:
         self.rows, self.W, self.ridge, self.intercept = rows, W, ridge, intercept
         self.left_out = np.zeros(rows.n_columns, dtype=bool) if left_out is None else left_out
+        self.solution = solution
+        self.seen: Margins | None = None
 
     @cached_property
     def _sums(self) -> Sums:
@@ -43,20 +61,67 @@ class Optimum:
     @property
     def gradient(self) -> Array:
         """The gradient of the loss, summed over the rows, shape (d + 1, 1)."""
-        return self._sums.gradient
+        last = self.solution
+        if are_few(self.rows) or last is None or last.scale is None or last.gradient is None:
+            return self._sums.gradient
+        return float(self.rows.total_weight) * last.scale.raw_gradient(last.gradient)
 
     @cached_property
     def curvature(self) -> tuple[Scale, Array]:
         """Coordinates of about unit curvature, and the mean curvature of all rows in them, (d + 1, d + 1).
 
-        Of many rows a sample gives the coordinates; columns that it does not show stay as they are.
+        Of many rows the descent has coordinates, or a sample gives them; columns that they freeze stay as they are.
         """
-        strength = self.ridge.strength
         if are_few(self.rows):
-            scale = Scale.from_sums(self._sums, strength, self.intercept)
+            scale = Scale.from_sums(self._sums, self.ridge.strength, self.intercept)
             assert self._sums.curvature is not None
             return scale, scale.curvature(self._sums.curvature[0] / self._sums.weight[0])
-        scale = Scale.from_sums(self.rows.sample(SAMPLED, 0).sums(self.W, "diagonal"), strength, self.intercept)
+        known = None if self.solution is None else self.solution.scale
+        if known is None:
+            sample = self.rows.sample(SAMPLED, 0).sums(self.W, "diagonal")
+            known = Scale.from_sums(sample, self.ridge.strength, self.intercept)
+        scale = Scale(known.center.copy(), known.unit.copy())
         hidden = scale.unit[:-1] == 0.0
         scale.center[:-1][hidden], scale.unit[:-1][hidden] = 0.0, 1.0
         return scale, self.rows.exact_curvature(self.W, scale)[0]
+
+    def margins(self, limit: float | None = None) -> Margins:
+        """Return what margins of all rows tell, which is seen once, unless there is a limit to count rows beyond."""
+        if self.seen is None or limit is not None:
+            look = partial(sums_of_margins, W=self.W, limit=np.inf if limit is None else limit)
+            self.seen = Margins(*self.rows.total(look).tolist())
+        return self.seen
+
+    @property
+    def discrimination(self) -> float:
+        """The difference of mean probabilities between the outcomes (Tjur, Am. Stat. 63, 2009)."""
+        share, (_, positive, negative) = float(self.rows.positive_fraction), self.margins()
+        return 1.0 - (positive / share + negative / (1.0 - share)) / float(self.rows.total_weight)
+
+
+class Margins(NamedTuple):
+    """How many rows that count have a margin beyond a limit, and the sums of ``|y - p|`` over those of each outcome."""
+
+    n_beyond: float
+    positive: float
+    negative: float
+
+
+def margins_of(rows: SelectableRows, W: Array) -> Array:
+    """Return the scores of all rows, with the sign of their outcomes, shape (n,)."""
+    found = linear_scores(rows, W)
+    if rows.offset is not None:
+        found += rows.offset
+    found *= np.where(rows.y == 1, 1.0, -1.0)
+    return found
+
+
+def sums_of_margins(rows: SelectableRows, W: Array, limit: float) -> Any:
+    """Return :class:`Margins` of some rows as an array, so that they add up."""
+    found = margins_of(rows, W)
+    n_beyond = 0 if found.max() < limit else np.count_nonzero(counted_rows(rows) & ~(found < limit))
+    missed = sigmoid(np.negative(found, out=found))
+    if rows.weight is not None:
+        missed *= rows.weight
+    positive = float(np.einsum("i,i->", missed, rows.y))
+    return np.array([n_beyond, positive, missed.sum() - positive])

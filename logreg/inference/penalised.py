@@ -10,9 +10,11 @@ from sklearn.exceptions import ConvergenceWarning
 
 from logreg.firth import FirthSolution, fit_firth
 from logreg.firth_profile import penalised_likelihood_tests, profile_intervals
-from logreg.inference.information import Information, discrimination, null_loss
+from logreg.inference.information import Information, null_loss
+from logreg.inference.optimum import Optimum
 from logreg.jeffreys import JeffreysLikelihood
 from logreg.loss import Array
+from logreg.penalty import Ridge
 from logreg.setup import Setup
 from logreg.solve import Solution
 from logreg.stop import Limits
@@ -58,11 +60,11 @@ def information_of_firth(
         estimates=rows.in_user_units(W)[:, 0],
         root=vectors * np.sqrt(np.maximum(values, 0.0)),
         aliases={},
-        n_rows=rows.n_rows if rows.weight is None else int(np.count_nonzero(rows.weight)),
+        n_rows=rows.n_counted,
         total_weight=total,
         log_likelihood=found.log_likelihood,
         null_log_likelihood=-null_loss(rows, setup.intercept) * total / rows.total_weight,
-        discrimination=discrimination(rows, W, intercept=False),
+        discrimination=Optimum(rows, W, Ridge(np.zeros(1)), intercept=setup.intercept).discrimination,
         penalty="firth",
         ends=ends,
         likelihood_ratios=statistic,

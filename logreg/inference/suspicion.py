@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from logreg.inference.determined import counted_rows, determined, determined_by, plain, sums_at_zero
-from logreg.inference.optimum import Optimum
+from logreg.inference.optimum import Optimum, margins_of
 from logreg.inference.recession import FALLS, GROWS, SignedRows, linear_scores
 from logreg.penalty import Ridge
 from logreg.plan import descend
@@ -59,14 +59,9 @@ def n_suspicious(optimum: Optimum) -> int:
         return optimum.rows.n_counted
     with np.errstate(divide="ignore"):
         limit = 2.0 * np.log(SURE * optimum.rows.smallest_weight**0.5 / np.float64(found.length))
-    if not optimum.rows.total(partial(n_beyond, W=optimum.W, limit=limit)):
+    if not optimum.margins(limit).n_beyond:
         return 0
     return optimum.rows.total(partial(n_unsure, W=optimum.W, step=found.step))
-
-
-def n_beyond(rows: SelectableRows, W: Array, limit: float) -> int:
-    """Return how many rows that count have a margin of the limit or more."""
-    return int(np.count_nonzero(counted_rows(rows) & ~(margins(rows, W) < limit)))
 
 
 def n_unsure(rows: SelectableRows, W: Array, step: Array) -> int:
@@ -94,17 +89,10 @@ def sums_of_counted(rows: SelectableRows) -> Sums:
     return sums_at_zero(plain(rows), counted_rows(rows), "full")
 
 
-def margins(rows: SelectableRows, W: Array) -> Array:
-    """Return the scores of all rows, with the sign of their outcomes, shape (n,)."""
-    found: Array = linear_scores(rows, W) + (0.0 if rows.offset is None else rows.offset)
-    found *= np.where(rows.y == 1, 1.0, -1.0)
-    return found
-
-
 def share_of_residuals(rows: SelectableRows, W: Array, step: Array) -> Array:
     """Return the share that a step takes of the residual of each row, shape (n,)."""
     change = np.where(rows.y == 1, 1.0, -1.0) * linear_scores(rows, step[:, None])
-    share: Array = sigmoid(margins(rows, W)) * change
+    share: Array = sigmoid(margins_of(rows, W)) * change
     return share
 
 
