@@ -8,6 +8,7 @@ from statistics import median
 
 import beyond_report
 import chart
+import clusters_report
 import inference_report
 import many_report
 import path_report
@@ -79,6 +80,8 @@ def text(results):
         parts.append(streams_report.section(results["streams"]["rows"]))
     if "beyond_memory" in results:
         parts.append(beyond_report.section(results["beyond_memory"]["rows"]))
+    if "clusters" in results:
+        parts.append(clusters_report.section(results["clusters"]["rows"]))
     parts += [other_section(name, results[name]["rows"]) for name in TITLES if name in results]
     return "\n".join(parts) + ("\n" + remarks.read_text() if remarks.exists() else "")
 
@@ -91,7 +94,7 @@ def write(results):
 
 def provenance(results):
     """Say when, of which commit and on which machine each part was measured."""
-    others = *TITLES, "paths", "many", "inference", "streams", "beyond_memory"
+    others = *TITLES, "paths", "many", "inference", "streams", "beyond_memory", "clusters"
     parts = results["problems"] | {name: results[name] for name in others if name in results}
     measured = {}
     for name, part in parts.items():
@@ -127,6 +130,7 @@ def in_short(results):
     lines += inference_report.short_lines(rows_of(results, "inference"))
     lines += streams_report.short_lines(rows_of(results, "streams"))
     lines += beyond_report.short_lines(rows_of(results, "beyond_memory"))
+    lines += clusters_report.short_lines(rows_of(results, "clusters"))
     for row in rows_of(results, "passes"):
         narrow = row["what"].endswith("x 20")
         line(f"pass / product, {row['what']}", ratio(row, "pass", "product"), "narrow pass" if narrow else "pass")

@@ -7,6 +7,7 @@ python benchmarks/run.py --paths text,spam                    these paths alone;
 python benchmarks/run.py --many folds,bootstrap               these of many models alone; the others stay as they were
 python benchmarks/run.py --inference summary,firth5           these of inference alone; the others stay as they were
 python benchmarks/run.py --streams plain,flights              these streams alone; the others stay as they were
+python benchmarks/run.py --clusters dask                           the fits on a cluster alone; the others stay as they were
 python benchmarks/run.py --beyond parquet                      these of rows on disk alone; the others stay as they were
 python benchmarks/run.py --problems tall --quick                             a tenth of the rows; prints, writes nothing
 """
@@ -27,6 +28,7 @@ from time import perf_counter
 
 import report
 from beyond_memory import BEYOND
+from clusters import CLUSTERS
 from inference import INFERENCE
 from many import MANY
 from measure import FIRST_LIMIT, measure
@@ -71,6 +73,7 @@ def main():
     parts = [("paths", wanted.paths, PATHS), ("many", wanted.many, MANY), ("inference", wanted.inference, INFERENCE)]
     parts.append(("streams", wanted.streams, STREAMS))
     parts.append(("beyond_memory", wanted.beyond, BEYOND))
+    parts.append(("clusters", wanted.clusters, CLUSTERS))
     for part, names, known in parts:
         for name in names:
             print(f"{part} {name}", file=sys.stderr)
@@ -93,14 +96,17 @@ def arguments():
     parser.add_argument("--many", type=chosen_from(MANY), help="comma-separated, of " + ", ".join(MANY))
     parser.add_argument("--inference", type=chosen_from(INFERENCE), help="comma-separated, of " + ", ".join(INFERENCE))
     parser.add_argument("--streams", type=chosen_from(STREAMS), help="comma-separated, of " + ", ".join(STREAMS))
+    parser.add_argument("--clusters", type=chosen_from(CLUSTERS), help="comma-separated, of " + ", ".join(CLUSTERS))
     parser.add_argument("--beyond", type=chosen_from(BEYOND), help="comma-separated, of " + ", ".join(BEYOND))
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="a tenth of the rows; prints, writes nothing")
     wanted = parser.parse_args()
     parts = wanted.problems, wanted.sections, wanted.paths, wanted.many, wanted.inference, wanted.streams, wanted.beyond
+    parts += (wanted.clusters,)
     everything = all(part is None for part in parts)
     wanted.streams = list(STREAMS) if everything else wanted.streams or []
     wanted.beyond = list(BEYOND) if everything else wanted.beyond or []
+    wanted.clusters = list(CLUSTERS) if everything else wanted.clusters or []
     wanted.inference = list(INFERENCE) if everything else wanted.inference or []
     wanted.many = list(MANY) if everything else wanted.many or []
     wanted.paths = list(PATHS) if everything else wanted.paths or []
@@ -150,7 +156,7 @@ def machine():
     """Return the processor, its cores, and the versions of what is compared."""
     model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     packages = ("numpy", "scipy", "numba", "scikit-learn", "scikit-learn-intelex", "glum", "tabmat", "snapml")
-    packages += ("liblinear-official", "skglm", "statsmodels", "firthmodels")
+    packages += ("liblinear-official", "skglm", "statsmodels", "firthmodels", "dask", "dask-ml")
     versions = ", ".join(f"{name} {installed(name)}" for name in packages)
     processor = model[1] if model else platform.processor()
     return f"{processor}, {len(os.sched_getaffinity(0))} cores; Python {platform.python_version()}, {versions}"

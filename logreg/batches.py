@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -65,6 +65,13 @@ class Scan(ABC):
         self.target, self.weight, self.offset = target, weight, offset
         self.categories = None if categories is None else list(categories)
         self._features = None if features is None else list(features)
+
+    def __enter__(self) -> Self:
+        """Hold what a look at the rows needs, for as long as it takes."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:  # noqa: B027 - most hold nothing
+        """Let go of it."""
 
     @property
     @abstractmethod

@@ -427,7 +427,8 @@ class LogisticRegression(Streaming, Inference, CallbackSupportMixin, ClassifierM
         X, y, sample_weight, offset = as_scan(self, X, y, sample_weight, offset)
         if isinstance(X, Scan):
             refuse_beside(y, sample_weight, offset)
-            return accuracy(self, X)
+            with X:
+                return accuracy(self, X)
         return float(accuracy_score(y, self.predict(X, offset), sample_weight=sample_weight))
 
     def loo_scores(

@@ -85,6 +85,12 @@ class Shards(Partitions):
         self.client = client
         self.held = client.compute(self.delayed(self.names or []))
 
+    def __exit__(self, *exception: object) -> None:
+        """Let go of the partitions, except of what rows are made of; after an error, whose frames hold them, of all."""
+        if any(exception):
+            self.client.cancel(self.held)
+        self.held = []
+
     def first(self, features: Sequence[str]) -> Chunk | None:
         """Return some rows of the first partition that has any."""
         heads = (self.client.submit(head, chunk, features, pure=False).result() for chunk in self.held)

@@ -64,7 +64,8 @@ class Setup:
         X, y, sample_weight, offset = as_scan(estimator, X, y, sample_weight, offset)
         if isinstance(X, Scan):
             refuse_beside(y, sample_weight, offset)
-            return cls(estimator, *reading.learn(estimator, X, n_threads(estimator.n_jobs), drop_first=drop_first))
+            with X:
+                return cls(estimator, *reading.learn(estimator, X, n_threads(estimator.n_jobs), drop_first=drop_first))
         problem = validate.training_data(estimator, X, y, sample_weight, offset, drop_first=drop_first)
         estimator.classes_ = problem.classes
         return cls._in_memory(estimator, problem)
@@ -76,7 +77,8 @@ class Setup:
         X, y, sample_weight, offset = as_scan(estimator, X, y, sample_weight, offset)
         if isinstance(X, Scan):
             refuse_beside(y, sample_weight, offset)
-            return cls(estimator, *reading.again(estimator, X, n_threads(estimator.n_jobs)))
+            with X:
+                return cls(estimator, *reading.again(estimator, X, n_threads(estimator.n_jobs)))
         return cls._in_memory(estimator, validate.data_of_fit(estimator, X, y, sample_weight, offset))
 
     @classmethod

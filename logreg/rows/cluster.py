@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -10,6 +11,8 @@ from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 
+from logreg.columns import Columns
+from logreg.products import is_sparse
 from logreg.rows.memory import MemoryRows
 from logreg.rows.parts import Extent, PartedRows
 from logreg.rows.selectable import SelectableRows
@@ -123,6 +126,7 @@ class ClusterRows(PartedRows):
     def __exit__(self, *exception: object) -> None:
         """Let go of the threads, and of what the workers hold."""
         super().__exit__(*exception)
+        self.client.cancel(self.parts)
         self.parts = []
 
     def total(self, function: Callable[[SelectableRows], Result]) -> Result:
@@ -183,12 +187,31 @@ def tree_of(
 
     Threads share the parts.
     """
+    for part in parts.values():
+        align(part)
     tree = Tree(n_parts)
     with one_blas_thread, ThreadPoolExecutor(n_threads, thread_name_prefix="logreg") as executor:
         results = executor.map(function, parts.values())
         for (number, part), result in zip(parts.items(), results, strict=True):
             tree.add((0, number), Counted(part.n_rows, result))
     return tree
+
+
+def align(part: SelectableRows) -> None:
+    """Let the arrays of a part begin where processors want them, once: those that were sent may begin at any byte.
+
+    Compiled kernels are for such arrays, and others would be added up in another order.
+    """
+    X = part.X
+    if is_sparse(X):
+        arrays = [X.data, X.indices, X.indptr]
+    elif isinstance(X, Columns):
+        arrays = [values for values, _ in (*X.numbers, *X.categories)]
+    else:
+        arrays = [X]
+    arrays += [values for values in (part.weight, part.offset) if values is not None]
+    if not all(values.flags.aligned for values in arrays):
+        part.__dict__ |= copy.deepcopy(part).__dict__
 
 
 def added(n_parts: int, trees: Sequence[Tree]) -> Tree:
@@ -204,6 +227,7 @@ def drawn_of(drawn: Array, n_threads: int, parts: Mapping[int, SelectableRows]) 
     """Return X, outcomes, weights and offsets of drawn rows of parts, by number, of each outcome its share."""
     found = {}
     for number, part in parts.items():
+        align(part)
         index = drawn_rows(part, drawn, np.random.default_rng([0, number]))
         kept = part.X, part.y, part.weight, part.offset
         found[number] = [values if values is None else values[index] for values in kept]
