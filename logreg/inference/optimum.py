@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from functools import cached_property, partial
+from functools import cached_property, partial, reduce
+from operator import add
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from logreg.inference.determined import counted_rows
 from logreg.inference.recession import linear_scores
 from logreg.loss import Array
 from logreg.penalty import Ridge
 from logreg.plan import are_few
+from logreg.products import Block, pieces, product
 from logreg.rows import PartedRows, SelectableRows
 from logreg.scale import Scale
 from logreg.sigmoid import sigmoid
@@ -118,10 +119,24 @@ def margins_of(rows: SelectableRows, W: Array) -> Array:
 
 def sums_of_margins(rows: SelectableRows, W: Array, limit: float) -> Any:
     """Return :class:`Margins` of some rows as an array, so that they add up."""
-    found = margins_of(rows, W)
-    n_beyond = 0 if found.max() < limit else np.count_nonzero(counted_rows(rows) & ~(found < limit))
-    missed = sigmoid(np.negative(found, out=found))
-    if rows.weight is not None:
-        missed *= rows.weight
-    positive = float(np.einsum("i,i->", missed, rows.y))
-    return np.array([n_beyond, positive, missed.sum() - positive])
+    look = partial(sums_over_block, W=W, limit=limit)
+    return reduce(add, rows.map(look, rows.chunks()))
+
+
+def sums_over_block(block: Block, W: Array, limit: float) -> Array:
+    """Return the same of a block of rows, piece by piece."""
+    found = np.zeros(3)
+    for piece in pieces(block, 1, "none"):
+        scores = product(piece.values(), W[:-1])[:, 0] + W[-1, 0]
+        if piece.offset is not None:
+            scores += piece.offset
+        wrong = np.where(piece.y == 1, -scores, scores)
+        missed = sigmoid(wrong)
+        if wrong.min() <= -limit or not np.isfinite(wrong).all():
+            counted = True if piece.weight is None else piece.weight > 0.0
+            found[0] += np.count_nonzero(counted & ~(wrong > -limit))
+        if piece.weight is not None:
+            missed *= piece.weight
+        positive = missed @ piece.y.astype(np.float64)
+        found[1:] += positive, missed.sum() - positive
+    return found
