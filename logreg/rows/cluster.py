@@ -82,8 +82,8 @@ class ClusterRows(PartedRows):
     """Rows in parts that the workers of a cluster hold; a pass is one task for each worker, over the parts it holds.
 
     The task works on its parts in as many threads as the worker has, and adds what they give. What a lost worker held
-    is computed again from its source by the others, and workers that join get their share of the parts in the next
-    pass: neither changes a bit of the result.
+    is computed again from its source by the others, and workers that join get their share of the parts: neither changes
+    a bit of the result.
 
     Parameters
     ----------
@@ -115,12 +115,13 @@ class ClusterRows(PartedRows):
         super().__init__(extent, n_threads=n_threads, origin=origin)
         there = np.flatnonzero(counted.any(axis=1))
         self.client, self.counted, self.sizes = client, counted[there], sizes[there]
+        self.shares: list[tuple[str, int, list[int]]] = []
         make = partial(part_of, to_batch=to_batch, whole=self)
         self.parts = client.map(make, [sources[k] for k in there.tolist()], pure=False)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what parts need to know of the whole where they are."""
-        here = {"client", "parts", "executor", "_pool"}
+        here = {"client", "parts", "shares", "executor", "_pool"}
         return {name: value for name, value in vars(self).items() if name not in here} | {"n_threads": 1}
 
     def __exit__(self, *exception: object) -> None:
@@ -141,7 +142,25 @@ class ClusterRows(PartedRows):
         return found
 
     def _submitted(self, submit: Callable[..., Any], task: Callable[..., Any]) -> list[Any]:
-        """Give each worker that holds parts a task on them; another one takes it over where the worker is lost."""
+        """Give each worker that holds parts a task on them; another one takes it over where the worker is lost.
+
+        While they work, we ask where the parts are, for the next time.
+        """
+        futures = [
+            submit(
+                task,
+                n_threads,
+                {number: self.parts[number] for number in numbers},
+                workers=[worker],
+                allow_other_workers=True,
+            )
+            for worker, n_threads, numbers in self.shares or self._shared()
+        ]
+        self.shares = self._shared()
+        return futures
+
+    def _shared(self) -> list[tuple[str, int, list[int]]]:
+        """Return workers, their threads, and the numbers of the parts that each is to work on."""
         from distributed import wait
 
         wait(self.parts)  # type: ignore[no-untyped-call]
@@ -149,16 +168,7 @@ class ClusterRows(PartedRows):
             self.client.wait_for_workers(1)
         held = self.client.who_has(self.parts)
         shares = balanced([held.get(part.key, ()) for part in self.parts], self.sizes, threads)
-        return [
-            submit(
-                task,
-                threads[worker],
-                {number: self.parts[number] for number in numbers},
-                workers=[worker],
-                allow_other_workers=True,
-            )
-            for worker, numbers in shares.items()
-        ]
+        return [(worker, threads[worker], numbers) for worker, numbers in shares.items()]
 
     def sample(self, n_rows: int, seed: int) -> MemoryRows | Self:
         """Return a random sample of rows that are sent here once and kept, no more than some millions of numbers."""
