@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from os import PathLike, fspath
@@ -134,7 +134,9 @@ def dataset_of(paths: Any, kind: str) -> Any:
     """Return a dataset of files of a kind: one as it is, a path, a folder, a pattern, or a list of paths."""
     if isinstance(paths, dataset.Dataset):
         return paths
-    listed = [paths] if isinstance(paths, str | PathLike) else list(paths)
+    listed = [paths] if isinstance(paths, str | PathLike) else paths
+    if not isinstance(listed, Iterable):
+        raise ValueError(f"paths is a {type(paths).__name__}; pass a path, a list of paths, or a pyarrow dataset.")
     files: list[str] = []
     for path in (fspath(path) for path in listed):
         found = sorted(glob.glob(path, recursive=True)) if glob.has_magic(path) else [path]

@@ -160,6 +160,8 @@ def fit_many(
     parameters.check_parameters(model)
     if model.penalty == "firth":
         raise ValueError("penalty='firth' is fitted one outcome at a time; use LogisticRegression(penalty='firth').")
+    if model.checkpoint is not None:
+        raise ValueError("fit_many keeps no checkpoints, which are of one model; leave checkpoint out.")
     outcomes = many_outcomes(Y)
     for_setup = copy.copy(model).set_params(class_weight=None)
     fail_without_both_classes(outcomes, validate.row_numbers("sample_weight", sample_weight, outcomes.values.shape[1]))

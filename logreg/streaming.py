@@ -14,12 +14,12 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import column_or_1d
 
 from logreg import parameters, predictors, validate
-from logreg.batches import Scan
 from logreg.factor import Factor
 from logreg.inference.information import Information
 from logreg.objective import Objective
 from logreg.penalty import Ridge
 from logreg.products import is_sparse
+from logreg.reading import is_elsewhere
 from logreg.report import attributes_of
 from logreg.rows import MemoryRows
 from logreg.scale import Scale
@@ -232,9 +232,10 @@ def read_batch(fitted: Any, X: Any, y: Any, classes: Any, sample_weight: Any, of
     """
     parameters.check_parameters(fitted)
     parameters.check_for_stream(fitted)
-    if isinstance(X, Scan):
+    if is_elsewhere(X):
         raise ValueError(
-            "partial_fit takes one batch, not a scan, which fit reads as often as it needs; call fit(scan)."
+            "partial_fit takes one batch in memory, not a scan or a Dask collection, which fit reads as often as it "
+            "needs; call fit."
         )
     validate.check_labels(fitted, y)
     stream: Stream | None = fitted._stream

@@ -255,6 +255,11 @@ def test_what_needs_rows_in_memory_says_so(on_cluster, ask):
         ask(*arrays_of(FRAME)[:2])
 
 
+def test_streams_take_a_batch_in_memory():
+    with pytest.raises(ValueError, match="not a scan or a Dask collection"):
+        LogisticRegression().partial_fit(*arrays_of(FRAME)[:2], classes=["no", "yes"])
+
+
 def test_dask_is_not_imported_before_it_is_used():
     assert not partitions.is_collection(FRAME)
     assert not partitions.is_collection([[1.0]])

@@ -153,3 +153,8 @@ def test_bad_numbers_in_X_are_located(rows):
     X[5, 2] = np.nan
     with pytest.raises(ValueError, match=r"^Input X contains NaN, first in column 2, row 5"):
         fit_many(X, Y)
+
+
+def test_checkpoints_are_refused():
+    with pytest.raises(ValueError, match="keeps no checkpoints"):
+        fit_many(np.eye(4), np.eye(4, dtype=int), checkpoint="fit.npz")

@@ -404,6 +404,13 @@ def test_scan_without_rows_is_refused(scan):
         fit(scan)
 
 
+def test_paths_that_are_none_are_refused():
+    with pytest.raises(ValueError, match="paths is a int; pass a path, a list of paths"):
+        scan_parquet(3)
+    with pytest.raises(FileNotFoundError, match="There is no file 'nowhere/"):
+        scan_csv("nowhere/*.csv")
+
+
 def test_one_shot_sources_are_refused():
     frame = make_frame()
     with pytest.raises(ValueError, match=r"A generator can be read once, .* pass a list, or a function"):
