@@ -302,7 +302,7 @@ BAD = {
     "label": (lambda X, y: {"y": np.where(y == 1, 7, 0)}, {}, "y holds 7 in row .*, which is not one of the classes"),
     "classes": (lambda X, y: {"classes": [0, 2]}, {}, r"classes=\[0, 2\] are not those of the first batch, \[0, 1\]"),
     "three": (lambda X, y: {"classes": [0, 1, 2]}, {}, "Only binary classification is supported"),
-    "scan": (lambda X, y: {"X": scan_batches(lambda: [(X, y)]), "y": None}, {}, "takes one batch in memory, not a scan"),
+    "scan": (lambda X, y: {"X": scan_batches(lambda: [(X, y)]), "y": None}, {}, "takes one batch in memory"),
     "length": (lambda X, y: {"y": y[:5]}, {}, "inconsistent numbers of samples"),
     "weights": (lambda X, y: {"sample_weight": -np.ones(len(y))}, {}, "weight -1; weights must be 0 or more"),
     "zeros": (lambda X, y: {"sample_weight": np.zeros(len(y))}, {}, "All weights of this batch are zero"),
