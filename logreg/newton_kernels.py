@@ -172,6 +172,19 @@ def sums_of_null(versions: Any, k: int, p: float, null: Any, gradient: Any, H: A
     H[:] = p * (1.0 - p) * squares
 
 
+@compiled
+def add_penalty(S: float, pull: Any, b: Any, gradient: Any, H: Any) -> float:
+    """Turn sums of gradient and curvature into those of a mean and its penalty; return the penalty's value."""
+    value = 0.0
+    for i in range(len(b)):
+        value += 0.5 * pull[i] * b[i] * b[i]
+        gradient[i] = gradient[i] / S + pull[i] * b[i]
+        for j in range(i + 1):
+            H[i, j] /= S
+        H[i, i] += pull[i]
+    return value
+
+
 @compiled_as_written
 def to_discriminant(explained: float, p: float, intercept: bool, direction: Any) -> float:
     """Turn Newton's direction from a null model to Fisher's discriminant, and return how long a step leads there.
@@ -226,8 +239,7 @@ def newton_models(
         b[:], direction[:] = B[k], 0.0
         length, slope, value = 0.0, 0.0, np.inf
         for _ in range(most):
-            for j in range(size):
-                trial[j] = b[j] + length * direction[j]
+            trial[:] = b + length * direction
             if passes[k] == 0 and losses.size:
                 there = losses[k]
                 sums_of_null(versions, k, p[k], null, end, H)
@@ -235,38 +247,25 @@ def newton_models(
                 there = sums_of_model(rows, versions, k, trial, end, H, buffers)
             if not intercept:
                 end[-1], H[-1] = 0.0, 0.0
-            there, slope_there = there / S, 0.0
-            for j in range(size):
-                end[j] = end[j] / S + pull[j] * trial[j]
-                there += 0.5 * pull[j] * trial[j] * trial[j]
-                slope_there += direction[j] * end[j]
+            there = there / S + add_penalty(S, pull, trial, end, H)
             passes[k] += 1
             if not math.isfinite(there):
                 break
-            share = slope_there / slope if slope < 0.0 else 0.0
+            share = np.dot(direction, end) / slope if slope < 0.0 else 0.0
             if share < -OVERSHOOT or there - value > ROUNDING * abs(value):
                 length *= min(max(1.0 / (1.0 - share) if share < 1.0 else 0.0, 0.2), 0.7)
                 continue
             b[:], gradient[:], value = trial, end, there
             steps[k] += length > 0.0
-            for i in range(size):
-                for j in range(i + 1):
-                    H[i, j] /= S
-                H[i, i] += pull[i]
             if factorise(H, unit) < ILL_CONDITIONED:
                 break
             slope = -divide(H, unit, gradient, direction)
-            distance, change, longest = math.sqrt(-S * slope), 0.0, 0.0
-            for j in range(size):
-                change += abs(direction[j]) * largest[j]
-                if j < size - 1:
-                    longest = max(longest, abs(direction[j]))
+            distance = math.sqrt(-S * slope)
             decrement[k], objective[k] = distance, value
-            growing = free[k] and math.sqrt(S) * longest > GROWTH
-            left = left_after_step(distance, change)
+            growing = free[k] and math.sqrt(S) * np.abs(direction[:-1]).max() > GROWTH
+            left = left_after_step(distance, np.dot(np.abs(direction), largest))
             if min(distance, left) <= tol and not growing:
-                for j in range(size):
-                    B[k, j] = b[j] + direction[j]
+                B[k] = b + direction
                 decrement[k] = min(distance, left)
                 objective[k] += 0.5 * slope
                 steps[k] += 1

@@ -106,7 +106,7 @@ COLLECTIONS |= {"arrays of unknown chunks": unknown_chunks}
 
 
 def same_fit(there, here):
-    """Check that two fits have the same optimum, to a billionth of the standard errors, in as many passes."""
+    """Check that two fits have the same optimum, to a hundred-millionth of the standard errors, in as many passes."""
     errors = here.summary().frame["std_error"].to_numpy()
     away = np.abs(there.coef_frame()["estimate"] - here.coef_frame()["estimate"]).to_numpy()
     assert (away <= 1e-8 * errors).all()

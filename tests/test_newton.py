@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from logreg import LogisticRegression, LogisticRegressionCV, fit_many, newton, plan
+from logreg import (
+    LogisticRegression,
+    LogisticRegressionCV,
+    factor,
+    fit_many,
+    newton,
+    newton_kernels,
+    plan,
+    search,
+    stop,
+)
 from logreg.datasets import load_endometrial, load_penguins
 from logreg.nearby import Neighbours, fit_nearby, fit_together
 from logreg.newton import arrive, is_worth_it
@@ -204,3 +214,10 @@ def test_many_outcomes_are_fits_of_each_by_itself():
     for k in (0, 17, 39):
         alone = LogisticRegression(penalty=None, tol=1e-9).fit(X, Y[:, k])
         np.testing.assert_allclose(fits.coefs[k], alone.coef_[0], rtol=1e-6)
+
+
+def test_steps_are_judged_by_the_constants_of_the_loop():
+    for name in ("OVERSHOOT", "ROUNDING", "SHORT", "LARGEST_SHARE"):
+        assert getattr(newton_kernels, name) == getattr(search, name)
+    assert newton_kernels.ILL_CONDITIONED == factor.ILL_CONDITIONED
+    assert newton_kernels.GROWTH == stop.GROWTH

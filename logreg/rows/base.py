@@ -14,6 +14,7 @@ import numpy as np
 from logreg.products import Block, block_curvature, block_sums
 from logreg.scale import Scale
 from logreg.sums import Array, CurvatureKind, Sums
+from logreg.threads import one_blas_thread
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
@@ -100,13 +101,17 @@ class Rows(ABC):
         return np.vstack([W[:-1], W[-1:] + sign * (self.origin @ W[:-1])])
 
     def __enter__(self) -> Self:
-        """Hold threads or files for as long as the passes last."""
+        """Keep linear algebra to the threads that share the rows, for as long as the passes last."""
+        if self.compiled:
+            one_blas_thread.__enter__()
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Let go of threads and files."""
+        """Let go of the threads."""
         if self.executor is not None:
             self.executor.shutdown(wait=True, cancel_futures=True)
+        if self.compiled:
+            one_blas_thread.__exit__()
 
 
 class BlockRows(Rows):

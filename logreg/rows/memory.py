@@ -18,7 +18,6 @@ from logreg.products import Block, block_sums, is_sparse, values_a_row
 from logreg.rows.base import BlockRows, Rows
 from logreg.scale import Scale, spreads
 from logreg.sums import Array, CurvatureKind, Sums
-from logreg.threads import one_blas_thread
 
 RARE = 0.125  # share of a sample from which down a class is rare,
 RARE_GETS = 0.25  # and what it then gets
@@ -112,18 +111,6 @@ class MemoryRows(BlockRows):
             self.total_weight = float(weight.sum())
             self.positive_fraction = float(np.einsum("i,i->", weight, y) / self.total_weight)
             self.smallest_weight = float(weight.min(where=weight > 0, initial=np.inf))
-
-    def __enter__(self) -> Self:
-        """Keep linear algebra to the threads that share the rows."""
-        if self.compiled:
-            one_blas_thread.__enter__()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        """Let go of the threads."""
-        super().__exit__(*exception)
-        if self.compiled:
-            one_blas_thread.__exit__()
 
     def chunks(self) -> Iterable[Block]:
         """Return the rows in equal ranges, one or some for each thread; one where sums are not much less than rows."""

@@ -18,7 +18,6 @@ from logreg.rows.selectable import SelectableRows
 from logreg.rows.spool import Batch
 from logreg.scale import Scale, spreads
 from logreg.sums import Array, CurvatureKind, Sums
-from logreg.threads import one_blas_thread
 
 Result = TypeVar("Result")
 
@@ -105,18 +104,6 @@ class PartedRows(Rows):
 
         Their weights have the mean 1, and ``is_sample`` is True; a source with no more rows than that returns itself.
         """
-
-    def __enter__(self) -> Self:
-        """Keep linear algebra to the threads that share the rows."""
-        if self.compiled:
-            one_blas_thread.__enter__()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        """Let go of the threads."""
-        super().__exit__(*exception)
-        if self.compiled:
-            one_blas_thread.__exit__()
 
     def sums(self, W: Array, kind: CurvatureKind = "none") -> Sums:
         """Make one pass: the sums over all parts at coefficients W of shape (d + 1, K), intercepts last."""

@@ -22,7 +22,6 @@ from logreg.rows.memory import RANGES
 from logreg.rows.selectable import SelectableRows
 from logreg.scale import Scale
 from logreg.sums import Array, CurvatureKind, Sums
-from logreg.threads import one_blas_thread
 
 SCORES_AT_ONCE = 262_144  # of all models, so that they stay in cache between the products,
 VALUES_AT_ONCE = 262_144  # and numbers of the rows
@@ -93,16 +92,13 @@ class VersionedRows(BlockRows):
             self.executor = ThreadPoolExecutor(whole.n_threads, thread_name_prefix="logreg")
 
     def __enter__(self) -> Self:
-        """Keep linear algebra to the threads that share the rows."""
-        if self.has_threads:
-            one_blas_thread.__enter__()
-        return self
+        """Hold threads of its own, where the rows themselves have none."""
+        return super().__enter__() if self.has_threads else self
 
     def __exit__(self, *exception: object) -> None:
         """Let go of threads of its own."""
         if self.has_threads:
             super().__exit__(*exception)
-            one_blas_thread.__exit__()
 
     @property
     def n_versions(self) -> int:
