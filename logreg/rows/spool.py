@@ -20,6 +20,7 @@ from logreg.sums import Array
 MEMORY_SHARE = 0.25  # of the memory of the machine that a spool may have: more would not stay in it,
 DISK_SHARE = 0.25  # and of what is free on the disk of temporary files
 PAGE = mmap.ALLOCATIONGRANULARITY
+IN_CACHE = 1 << 18  # bytes that are put in order at a time
 
 
 class Batch(NamedTuple):
@@ -63,7 +64,9 @@ class Spool:
         """Write an array by row, which kernels read fastest."""
         start = -(-self.file.tell() // PAGE) * PAGE
         self.file.seek(start)
-        self.file.write(np.ascontiguousarray(values).data)
+        step = max(1, IN_CACHE * len(values) // max(values.nbytes, 1))
+        for row in range(0, len(values), step):
+            self.file.write(np.ascontiguousarray(values[row : row + step]).data)
         return Stored(start, values.shape, values.dtype)
 
     def finish(self) -> None:

@@ -76,9 +76,10 @@ class StreamedRows(PartedRows):
 
     def _spooling(self, spool: Spool) -> Iterator[Batch]:
         try:
-            for batch in self.read(None):
-                self.is_spooled = self.is_spooled and spool.could_add(batch)
-                yield batch
+            with closing(read_ahead(self.read(None), AHEAD)) as batches:  # the next is decoded while one is written
+                for batch in batches:
+                    self.is_spooled = self.is_spooled and spool.could_add(batch)
+                    yield batch
             if self.is_spooled:
                 spool.finish()
                 self.spool = spool
