@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from logreg.batches import Chunk, Scan, at, refuse_missing, refuse_other_lengths, some_columns
+from logreg.rows.held import Held
 
 HEAD_ROWS = 1_024  # of a partition, that tell what its columns are
 NOT_NEEDED = ("_information", "_skl_callbacks")  # attributes of an estimator that stay here when it is sent to workers
@@ -82,24 +84,24 @@ class Shards(Partitions):
 
     def __init__(self, X: Any, beside: Beside, client: Any) -> None:
         super().__init__(X, beside)
-        self.client = client
-        self.held = client.compute(self.delayed(self.names or []))
+        futures = client.compute(self.delayed(self.names or []))
+        self.held = Held(client, futures, np.ones(len(futures)))
 
     def __exit__(self, *exception: object) -> None:
         """Let go of the partitions, except of what rows are made of; after an error, whose frames hold them, of all."""
         if any(exception):
-            self.client.cancel(self.held)
-        self.held = []
+            self.held.cancel()
+        self.held.futures = []
 
     def first(self, features: Sequence[str]) -> Chunk | None:
         """Return some rows of the first partition that has any."""
-        heads = (self.client.submit(head, chunk, features, pure=False).result() for chunk in self.held)
+        client = self.held.client
+        heads = (client.submit(head, chunk, features, pure=False).result() for chunk in self.held.futures)
         return next((found for found in heads if found.X.shape[0]), None)
 
     def map(self, function: Callable[[Chunk], Result], features: Sequence[str]) -> Iterator[Result]:
         """Apply a function to the partitions that have rows, where they are."""
-        applied = partial(results_of, function=function, features=features)
-        found = self.client.gather(self.client.map(applied, self.held, pure=False))
+        found = self.held.together(partial(results_of, function=function, features=features))
         return (result for results in found for result in results)
 
 
@@ -186,9 +188,16 @@ def head(chunk: Chunk, features: Sequence[str]) -> Chunk:
     return with_columns(chunk._replace(X=X, y=y, weight=weight, offset=offset), features)
 
 
-def results_of(chunk: Chunk, function: Callable[[Chunk], Result], features: Sequence[str]) -> list[Result]:
-    """Return the result of a function of a partition, in a list that is empty where the partition is."""
-    return [function(with_columns(chunk, features))] if chunk.X.shape[0] else []
+def results_of(
+    n_threads: int, chunks: Mapping[int, Chunk], function: Callable[[Chunk], Result], features: Sequence[str]
+) -> dict[int, list[Result]]:
+    """Return the results of a function of partitions, by number, in a list that is empty where the partition is."""
+
+    def result_of(chunk: Chunk) -> list[Result]:
+        return [function(with_columns(chunk, features))] if chunk.X.shape[0] else []
+
+    with ThreadPoolExecutor(n_threads, thread_name_prefix="logreg") as executor:
+        return dict(zip(chunks, executor.map(result_of, chunks.values()), strict=True))
 
 
 def with_columns(chunk: Chunk, features: Sequence[str]) -> Chunk:

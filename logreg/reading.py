@@ -126,7 +126,7 @@ def rows_of(
     reader = Reader(portable(estimator), outcomes)
     make: Callable[..., PartedRows] = partial(StreamedRows, partial(reader.batches, scan), counted)
     if isinstance(scan, Shards):
-        make = partial(ClusterRows, scan.client, scan.held, reader.batch, counted, sizes)
+        make = partial(ClusterRows, scan.held.client, scan.held.futures, reader.batch, counted, sizes)
     return make(extent, n_threads=n_threads, origin=origin), outcomes.total_weight
 
 

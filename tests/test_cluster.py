@@ -22,7 +22,8 @@ from distributed import Client, LocalCluster, SchedulerPlugin, get_task_stream
 
 from logreg import LogisticRegression, LogisticRegressionCV, logistic_path, partitions
 from logreg.rows import cluster as rooms
-from logreg.rows.cluster import Counted, Tree, balanced, tree_of
+from logreg.rows.cluster import Counted, Tree, tree_of
+from logreg.rows.held import balanced
 from logreg.setup import Setup
 
 N, PARTITIONS = 1_200, 5

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import cached_property, partial
 from typing import Any, NamedTuple, Self, TypeVar
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from logreg.columns import Columns
 from logreg.products import is_sparse
+from logreg.rows.held import Held, cancelling
 from logreg.rows.memory import MemoryRows
 from logreg.rows.parts import Extent, PartedRows
 from logreg.rows.selectable import SelectableRows
@@ -22,7 +22,6 @@ from logreg.sums import Array
 from logreg.threads import one_blas_thread
 
 FAN_IN = 8  # results of workers that one task adds up, so that few come here however many workers there are
-SLACK = 1.25  # of its share of the rows that a worker may have before some are moved to others
 
 Result = TypeVar("Result")
 Raw = TypeVar("Raw")
@@ -81,9 +80,8 @@ class Tree:
 class ClusterRows(PartedRows):
     """Rows in parts that the workers of a cluster hold; a pass is one task for each worker, over the parts it holds.
 
-    The task works on its parts in as many threads as the worker has, and adds what they give. What a lost worker held
-    is computed again from its source by the others, and workers that join get their share of the parts: neither changes
-    a bit of the result.
+    The task works on its parts in as many threads as the worker has, and adds what they give. Lost workers, and those
+    that join and get their share of the parts, do not change a bit of the result.
 
     Parameters
     ----------
@@ -100,6 +98,8 @@ class ClusterRows(PartedRows):
         As of :class:`PartedRows`; the threads are those for samples.
     """
 
+    pool_values = 2_000_000  # fewer, for they are sent
+
     def __init__(
         self,
         client: Any,
@@ -114,61 +114,30 @@ class ClusterRows(PartedRows):
     ) -> None:
         super().__init__(extent, n_threads=n_threads, origin=origin)
         there = np.flatnonzero(counted.any(axis=1))
-        self.client, self.counted, self.sizes = client, counted[there], sizes[there]
-        self.shares: list[tuple[str, int, list[int]]] = []
+        self.client, self.counted, sizes = client, counted[there], sizes[there]
         make = partial(part_of, to_batch=to_batch, whole=self)
-        self.parts = client.map(make, [sources[k] for k in there.tolist()], pure=False)
+        self.parts = Held(client, client.map(make, [sources[k] for k in there.tolist()], pure=False), sizes)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what parts need to know of the whole where they are."""
-        here = {"client", "parts", "shares", "executor", "_pool"}
+        here = {"client", "parts", "executor", "_pool"}
         return {name: value for name, value in vars(self).items() if name not in here} | {"n_threads": 1}
 
     def __exit__(self, *exception: object) -> None:
         """Let go of the threads, and of what the workers hold."""
         super().__exit__(*exception)
-        self.client.cancel(self.parts)
-        self.parts = []
+        self.parts.cancel()
 
     def total(self, function: Callable[[SelectableRows], Result]) -> Result:
         """Return the sum by ``+`` of a function of the parts: one pass, one task for each worker and some to add."""
-        n_parts = len(self.parts)
+        n_parts = len(self.counted)
         with cancelling(self.client) as submit:
-            trees = self._submitted(submit, partial(tree_of, n_parts, function))
+            trees = self.parts.submitted(submit, partial(tree_of, n_parts, function))
             while len(trees) > FAN_IN:
                 few = [trees[k : k + FAN_IN] for k in range(0, len(trees), FAN_IN)]
                 trees = [submit(added, n_parts, some) for some in few]
-            found: Result = added(n_parts, self.client.gather(trees)).total(int(self.sizes.sum()))
+            found: Result = added(n_parts, self.client.gather(trees)).total(int(self.parts.sizes.sum()))
         return found
-
-    def _submitted(self, submit: Callable[..., Any], task: Callable[..., Any]) -> list[Any]:
-        """Give each worker that holds parts a task on them; another one takes it over where the worker is lost.
-
-        While they work, we ask where the parts are, for the next time.
-        """
-        futures = [
-            submit(
-                task,
-                n_threads,
-                {number: self.parts[number] for number in numbers},
-                workers=[worker],
-                allow_other_workers=True,
-            )
-            for worker, n_threads, numbers in self.shares or self._shared()
-        ]
-        self.shares = self._shared()
-        return futures
-
-    def _shared(self) -> list[tuple[str, int, list[int]]]:
-        """Return workers, their threads, and the numbers of the parts that each is to work on."""
-        from distributed import wait
-
-        wait(self.parts)  # type: ignore[no-untyped-call]
-        while not (threads := self.client.nthreads()):
-            self.client.wait_for_workers(1)
-        held = self.client.who_has(self.parts)
-        shares = balanced([held.get(part.key, ()) for part in self.parts], self.sizes, threads)
-        return [(worker, threads[worker], numbers) for worker, numbers in shares.items()]
 
     def sample(self, n_rows: int, seed: int) -> MemoryRows | Self:
         """Return a random sample of rows that are sent here once and kept, no more than some millions of numbers."""
@@ -179,10 +148,7 @@ class ClusterRows(PartedRows):
         """Rows of all parts, as many of each class as a sample in memory would have."""
         everywhere = self.counted.sum(axis=0)
         drawn = shares_drawn(self, everywhere, everywhere)
-        with cancelling(self.client) as submit:
-            drawing = self._submitted(submit, partial(drawn_of, drawn))
-            kept = {number: some for found in self.client.gather(drawing) for number, some in found.items()}
-        return pool_of(self, [kept[number] for number in sorted(kept)], drawn, everywhere)
+        return pool_of(self, self.parts.together(partial(drawn_of, drawn)), drawn, everywhere)
 
 
 def part_of(source: Raw, to_batch: Callable[[Raw], Batch], whole: ClusterRows) -> SelectableRows:
@@ -242,35 +208,3 @@ def drawn_of(drawn: Array, n_threads: int, parts: Mapping[int, SelectableRows]) 
         kept = part.X, part.y, part.weight, part.offset
         found[number] = [values if values is None else values[index] for values in kept]
     return found
-
-
-def balanced(held: Sequence[Sequence[str]], sizes: np.ndarray, threads: Mapping[str, int]) -> dict[str, list[int]]:
-    """Return the parts that each worker is to work on: those it holds, unless they are many more than its share.
-
-    Parts that several workers hold are given out last, so that those which were moved once stay where they are.
-    """
-    most = SLACK * sizes.sum() / sum(threads.values())  # rows a thread
-    load = dict.fromkeys(threads, 0.0)
-    found: dict[str, list[int]] = {worker: [] for worker in threads}
-    for number in sorted(range(len(held)), key=lambda number: len(held[number])):
-        there = [worker for worker in held[number] if load.get(worker, most) < most]
-        worker = min(there or load, key=load.__getitem__)
-        found[worker].append(number)
-        load[worker] += sizes[number] / threads[worker]
-    return {worker: sorted(numbers) for worker, numbers in found.items() if numbers}
-
-
-@contextmanager
-def cancelling(client: Any) -> Iterator[Callable[..., Any]]:
-    """Give a function that submits tasks, which are cancelled if one fails or waiting for them is interrupted."""
-    futures = []
-
-    def submit(task: Callable[..., Any], *arguments: Any, **where: Any) -> Any:
-        futures.append(client.submit(task, *arguments, pure=False, **where))
-        return futures[-1]
-
-    try:
-        yield submit
-    except BaseException:
-        client.cancel(futures)
-        raise

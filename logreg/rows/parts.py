@@ -69,6 +69,8 @@ class PartedRows(Rows):
         What all parts subtract from their columns as they are read.
     """
 
+    pool_values = 4_000_000  # numbers of the rows that samples are drawn from, which are kept in memory
+
     def __init__(self, extent: Extent, *, n_threads: int = 1, origin: Array | None = None) -> None:
         self.extent, self.n_threads, self.origin = extent, n_threads, origin
         self.n_rows, self.n_counted, self.n_columns = extent.n_rows, extent.n_counted, extent.n_columns

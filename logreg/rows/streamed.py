@@ -20,8 +20,7 @@ from logreg.rows.selectable import SelectableRows
 from logreg.rows.spool import Batch, Spool, is_worth_spooling
 from logreg.sums import Array
 
-POOL_VALUES = 4_000_000  # numbers of the rows that samples are drawn from, which are kept in memory,
-POOL_PLACES = 16  # from so many places at least
+POOL_PLACES = 16  # places at least that the rows come from which samples are drawn from
 LARGEST_NUMBER = 8  # bytes
 AHEAD = 1  # batches that wait while the kernels work on one and the next is read
 
@@ -124,7 +123,7 @@ class StreamedRows(PartedRows):
 
 def shares_drawn(rows: PartedRows, there: np.ndarray, everywhere: np.ndarray) -> Array:
     """Return which share of each outcome's rows to draw, of so many that are there, for a pool of all rows."""
-    n_pool = min(there.sum(), POOL_VALUES * rows.n_rows / max(rows.n_values, 1))
+    n_pool = min(there.sum(), rows.pool_values * rows.n_rows / max(rows.n_values, 1))
     shares, rarer = everywhere / everywhere.sum(), int(everywhere.argmin())
     if shares[rarer] < RARE:
         shares[rarer] = min(RARE_GETS, there[rarer] / n_pool)
