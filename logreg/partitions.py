@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from logreg.batches import Chunk, Scan, at, refuse_missing, refuse_other_lengths, some_columns
-from logreg.rows.held import Held
+from logreg.rows.held import Held, cancelling
 
 HEAD_ROWS = 1_024  # of a partition, that tell what its columns are
 NOT_NEEDED = ("_information", "_skl_callbacks")  # attributes of an estimator that stay here when it is sent to workers
@@ -95,9 +95,9 @@ class Shards(Partitions):
 
     def first(self, features: Sequence[str]) -> Chunk | None:
         """Return some rows of the first partition that has any."""
-        client = self.held.client
-        heads = (client.submit(head, chunk, features, pure=False).result() for chunk in self.held.futures)
-        return next((found for found in heads if found.X.shape[0]), None)
+        with cancelling(self.held.client) as submit:
+            heads = (submit(head, chunk, features).result() for chunk in self.held.futures)
+            return next((found for found in heads if found.X.shape[0]), None)
 
     def map(self, function: Callable[[Chunk], Result], features: Sequence[str]) -> Iterator[Result]:
         """Apply a function to the partitions that have rows, where they are."""

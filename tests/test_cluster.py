@@ -345,6 +345,18 @@ def test_worker_killed_in_a_pass_changes_no_bit(on_cluster, monkeypatch, tmp_pat
     assert before.n_passes_ == after.n_passes_
 
 
+def test_lost_rows_that_have_no_source_are_told_in_a_sentence(on_cluster, monkeypatch, tmp_path):
+    parts = [np.random.default_rng(k).standard_normal((50, 3)) for k in range(4)]
+    X = da.concatenate([da.from_delayed(part, (50, 3), float) for part in on_cluster.scatter(parts)])
+    y = da.from_array(np.arange(200) % 2, chunks=50)
+    clf = LogisticRegression().fit(X, y)
+    before = clf.coef_.copy()
+    monkeypatch.setattr(rooms, "tree_of", partial(armed, die, tmp_path / "killed"))
+    with pytest.raises(RuntimeError, match=r"cannot be computed again, because they were scattered or cancelled; pass"):
+        clf.fit(X, y)
+    assert np.array_equal(clf.coef_, before)
+
+
 def test_worker_that_joins_takes_its_share_after_a_pass(on_cluster, monkeypatch):
     monkeypatch.setattr(rooms, "FAN_IN", 2)
     W = np.full((4, 1), 0.3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from typing import Any
 
@@ -86,7 +87,10 @@ def balanced(held: Sequence[Sequence[str]], sizes: np.ndarray, threads: Mapping[
 
 @contextmanager
 def cancelling(client: Any) -> Iterator[Callable[..., Any]]:
-    """Give a function that submits tasks, which are cancelled if one fails or waiting for them is interrupted."""
+    """Give a function that submits tasks, which are cancelled if one fails or waiting for them is interrupted.
+
+    That of tasks themselves is told in a sentence: they lost what they worked on.
+    """
     futures = []
 
     def submit(task: Callable[..., Any], *arguments: Any, **where: Any) -> Any:
@@ -95,6 +99,12 @@ def cancelling(client: Any) -> Iterator[Callable[..., Any]]:
 
     try:
         yield submit
+    except CancelledError as error:
+        error.__traceback__ = None  # the client keeps the error, and its frames would keep what they hold on workers
+        raise RuntimeError(
+            "A worker was lost with data that cannot be computed again, because they were scattered or cancelled; pass "
+            "collections that know where their partitions come from, and fit again."
+        ) from None
     except BaseException:
         client.cancel(futures)
         raise
