@@ -82,6 +82,23 @@ def test_sample_of_weighted_rows_has_their_weights():
     assert share / sample.weight.sum() == pytest.approx(0.75, abs=0.03)
 
 
+def test_sample_of_a_sorted_source_is_drawn_from_all_of_it():
+    X, y = make_data(40_000)
+    rows, read = streamed(X[np.argsort(X[:, 0])], y, 400)
+    sample = rows.sample(4_000, 0)
+    assert set(read) == set(range(100))
+    at_half = sample.sums(np.zeros((4, 1)), "diagonal")
+    assert abs(at_half.diagonal()[1][0, 0] / at_half.diagonal()[1][0, -1]) < 0.05  # the mean of the column
+
+
+def test_batch_of_few_rows_of_a_class_may_give_none_of_them():
+    X, y = make_data(400_000, d=50)
+    X, y = X.repeat(2, axis=0), np.sort(y).repeat(2)
+    y[:1_000:500] = 1  # two among a thousand, where a tenth of the rows is drawn
+    with streamed(X, y, 1_000)[0] as rows:
+        assert rows.sample(50_000, 0).n_rows > 40_000
+
+
 def test_sample_of_all_rows_is_the_rows_themselves():
     rows, read = streamed(*make_data(1_000), 100)
     assert rows.sample(1_000, 0) is rows

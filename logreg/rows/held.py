@@ -35,7 +35,7 @@ class Held:
     def submitted(self, submit: Callable[..., Any], task: Callable[..., Any]) -> list[Any]:
         """Give each worker that holds any a task, of its number of threads and of what it holds, by number.
 
-        Another worker takes it over where this one is lost. While they work, we ask where things are, for the next time.
+        Another one takes it over where this is lost. While they work, we ask where things are, for the next time.
         """
         futures = [
             submit(

@@ -298,7 +298,7 @@ def is_worth_compiling(n_values: int, is_dense: bool) -> bool:
 def spread(n: int, n_drawn: int, random: np.random.Generator) -> np.ndarray:
     """Return one number at random from each of ``n_drawn`` equal stretches of 0 ... n - 1, all of them if n is less."""
     drawn = np.arange(min(n_drawn, n), dtype=row_numbers(n))
-    if n_drawn < n:
+    if 0 < n_drawn < n:
         for piece in np.array_split(drawn, 1 + n_drawn // PIECE):
             piece[:] = (random.random(piece.size) + piece) * (n / n_drawn)
     return drawn

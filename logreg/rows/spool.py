@@ -36,6 +36,11 @@ class Batch(NamedTuple):
     place: str
     piece: int
 
+    def at(self, index: np.ndarray) -> Batch:
+        """Return the rows of these numbers."""
+        weight, offset = (None if values is None else values[index] for values in (self.weight, self.offset))
+        return self._replace(X=self.X[index], y=self.y[index], weight=weight, offset=offset)
+
 
 class Stored(NamedTuple):
     """Where an array begins in a file, and what kind it is."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import add
 from queue import Empty, Queue
 from threading import Event, Thread
 from typing import Any, Self, TypeVar
@@ -14,13 +15,15 @@ from scipy import sparse
 
 from logreg.columns import Category, Columns, Numbers
 from logreg.products import is_sparse
-from logreg.rows.memory import RARE, RARE_GETS, MemoryRows, spread
+from logreg.rows.memory import RARE, RARE_GETS, MemoryRows, spread, sums_at_half
 from logreg.rows.parts import Extent, PartedRows
 from logreg.rows.selectable import SelectableRows
 from logreg.rows.spool import Batch, Spool, is_worth_spooling
+from logreg.scale import spreads
 from logreg.sums import Array
 
-POOL_PLACES = 16  # places at least that the rows come from which samples are drawn from
+POOL_PLACES = 16  # places at least that the rows come from which samples are drawn from,
+ENOUGH, NOISY = 4_096, 8  # and random rows that these have to be worth, or what chance leaves of their own number
 LARGEST_NUMBER = 8  # bytes
 AHEAD = 1  # batches that wait while the kernels work on one and the next is read
 
@@ -112,13 +115,17 @@ class StreamedRows(PartedRows):
         """Rows of random pieces, as many of each class as a sample in memory would have."""
         random = np.random.default_rng(0)
         pieces = np.arange(len(self.counted)) if self.is_spooled else some_pieces(self.counted, random)
-        there, everywhere = self.counted[pieces].sum(axis=0), self.counted.sum(axis=0)
-        drawn, kept = shares_drawn(self, there, everywhere), []
-        with closing(read_ahead(self._batches(None if self.is_spooled else pieces.tolist()), AHEAD)) as batches:
-            for batch in batches:
-                index = drawn_rows(batch, drawn, random)
-                kept.append([None if part is None else part[index] for part in batch[:4]])
-        return pool_of(self, kept, drawn, everywhere)
+        kept, drawn = self._drawn(pieces, random)
+        if len(pieces) < len(self.counted) and are_unlike([self.part(batch) for batch in kept]):
+            kept, drawn = self._drawn(np.arange(len(self.counted)), random)  # each of its rows would tell little
+        return pool_of(self, [batch[:4] for batch in kept], drawn, self.counted.sum(axis=0))
+
+    def _drawn(self, pieces: np.ndarray, random: np.random.Generator) -> tuple[list[Batch], Array]:
+        """Return random rows of pieces, batch by batch, and the share that they are of the rows of each outcome."""
+        drawn = shares_drawn(self, self.counted[pieces].sum(axis=0), self.counted.sum(axis=0))
+        every = len(pieces) == len(self.counted)
+        with closing(read_ahead(self._batches(None if every else pieces.tolist()), AHEAD)) as batches:
+            return [batch.at(drawn_rows(batch, drawn, random)) for batch in batches], drawn
 
 
 def shares_drawn(rows: PartedRows, there: np.ndarray, everywhere: np.ndarray) -> Array:
@@ -150,6 +157,21 @@ def some_pieces(counted: np.ndarray, random: np.random.Generator) -> np.ndarray:
     ends = counted.cumsum(axis=0)
     found = [np.searchsorted(of_class, (at * of_class[-1]).astype(np.int64), side="right") for of_class in ends.T]
     return np.unique(np.concatenate(found))
+
+
+def are_unlike(places: Sequence[SelectableRows]) -> bool:
+    """Tell whether rows of some places say less than few rows from everywhere would, as where the source is sorted.
+
+    The mean of a column over k places varies by ``B / k`` for the variance B of their means; that of m rows drawn
+    everywhere by ``V / m`` for the variance V of the rows (Kish, Survey Sampling, 1965): so many rows they are worth.
+    """
+    sums = [sums_at_half(rows) for rows in places if rows.n_rows]
+    every = reduce(add, sums)
+    means = np.array([found.diagonal()[1][0, :-1] / found.diagonal()[1][0, -1] for found in sums])
+    between = means.var(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        worth = len(sums) * spreads(every) ** 2 / between
+    return bool(worth.min(initial=np.inf, where=between > 0.0) < min(ENOUGH, every.weight[0] / NOISY))
 
 
 def drawn_rows(batch: Batch | SelectableRows, share: Array, random: np.random.Generator) -> np.ndarray:
