@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pytest
 
+from logreg import LogisticRegression, scan_batches, sigmoid
 from logreg.columns import Category, Columns, Numbers
 from logreg.rows import Batch, Extent, SelectableRows, StreamedRows, memory, spool
 from logreg.rows.streamed import POOL_PLACES, joined, read_ahead, some_pieces
@@ -91,12 +92,23 @@ def test_sample_of_a_sorted_source_is_drawn_from_all_of_it():
     assert abs(at_half.diagonal()[1][0, 0] / at_half.diagonal()[1][0, -1]) < 0.05  # the mean of the column
 
 
-def test_batch_of_few_rows_of_a_class_may_give_none_of_them():
-    X, y = make_data(400_000, d=50)
-    X, y = X.repeat(2, axis=0), np.sort(y).repeat(2)
+def test_scan_of_many_columns_takes_as_many_passes_as_memory():
+    random = np.random.default_rng(0)
+    X = random.standard_normal((50_000, 500), dtype=np.float32)
+    X[:, 1:] += 0.5 * X[:, :1]
+    y = (random.random(50_000) < sigmoid(X @ random.standard_normal(500) * 0.1)).astype(np.int8)
+    batches = [(X[start : start + 10_000], y[start : start + 10_000]) for start in range(0, 50_000, 10_000)]
+    from_batches, in_memory = (LogisticRegression().fit(*rows) for rows in ([scan_batches(batches)], [X, y]))
+    assert abs(from_batches.n_passes_ - in_memory.n_passes_) <= 1
+
+
+def test_batch_of_few_rows_of_a_class_may_give_none_of_them(monkeypatch):
+    monkeypatch.setattr(StreamedRows, "least_pool", 6_000)
+    X, y = make_data(20_000)
+    y.sort()
     y[:1_000:500] = 1  # two among a thousand, where a tenth of the rows is drawn
-    with streamed(X, y, 1_000)[0] as rows:
-        assert rows.sample(50_000, 0).n_rows > 40_000
+    rows, _ = streamed(X, y, 1_000)
+    assert 1_500 < rows.sample(5_000, 0).n_rows <= 2_000
 
 
 def test_sample_of_all_rows_is_the_rows_themselves():

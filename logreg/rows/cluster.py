@@ -98,7 +98,7 @@ class ClusterRows(PartedRows):
         As of :class:`PartedRows`; the threads are those for samples.
     """
 
-    pool_values = 2_000_000  # fewer, for they are sent
+    least_pool = 2_000_000  # fewer, for they are sent
 
     def __init__(
         self,

@@ -19,6 +19,8 @@ from logreg.rows.spool import Batch
 from logreg.scale import Scale, spreads
 from logreg.sums import Array, CurvatureKind, Sums
 
+POOL_ROWS_A_COLUMN, LARGEST_POOL = 100, 40_000_000  # of rows that samples are drawn from; numbers of all of them
+
 Result = TypeVar("Result")
 
 
@@ -69,7 +71,7 @@ class PartedRows(Rows):
         What all parts subtract from their columns as they are read.
     """
 
-    pool_values = 4_000_000  # numbers of the rows that samples are drawn from, which are kept in memory
+    least_pool = 4_000_000  # numbers of the rows that samples are drawn from, which are kept in memory, for few columns
 
     def __init__(self, extent: Extent, *, n_threads: int = 1, origin: Array | None = None) -> None:
         self.extent, self.n_threads, self.origin = extent, n_threads, origin
@@ -85,6 +87,12 @@ class PartedRows(Rows):
             self.flops_a_value = FAST_FLOPS
         elif self.compiled:
             self.reading_a_value = PAIRED_READING
+
+    @property
+    def pool_rows(self) -> float:
+        """How many rows to keep for samples: so many a column that they tell its curvature, as far as memory goes."""
+        enough = POOL_ROWS_A_COLUMN * self.n_columns**2 if self.is_dense else 0
+        return max(self.least_pool, min(enough, LARGEST_POOL)) * self.n_rows / max(self.n_values, 1)
 
     def part(self, batch: Batch) -> SelectableRows:
         """Return the rows of a batch as a part of these."""

@@ -130,7 +130,7 @@ class StreamedRows(PartedRows):
 
 def shares_drawn(rows: PartedRows, there: np.ndarray, everywhere: np.ndarray) -> Array:
     """Return which share of each outcome's rows to draw, of so many that are there, for a pool of all rows."""
-    n_pool = min(there.sum(), rows.pool_values * rows.n_rows / max(rows.n_values, 1))
+    n_pool = min(there.sum(), rows.pool_rows)
     shares, rarer = everywhere / everywhere.sum(), int(everywhere.argmin())
     if shares[rarer] < RARE:
         shares[rarer] = min(RARE_GETS, there[rarer] / n_pool)
