@@ -106,7 +106,7 @@ def test_batch_of_few_rows_of_a_class_may_give_none_of_them(monkeypatch):
     monkeypatch.setattr(StreamedRows, "least_pool", 6_000)
     X, y = make_data(20_000)
     y.sort()
-    y[:1_000:500] = 1  # two among a thousand, where a tenth of the rows is drawn
+    y[:10_000:500] = 1  # two in each of ten batches, where a tenth of the rows is drawn
     rows, _ = streamed(X, y, 1_000)
     assert 1_500 < rows.sample(5_000, 0).n_rows <= 2_000
 
