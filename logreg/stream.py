@@ -7,24 +7,28 @@ The memory is a sum of quadratics, one a batch: d x d numbers, no rows. A batch 
 by Newton's method, and then joins the memory as a quadratic itself. That one is not the tangent at the minimum w: later
 batches will move the coefficients on, by about what is unknown about them now, so that slope and curvature are those
 expected around w. Without this each batch would leave a small error of the same sign.
+
+Coefficients that moved farther leave the memory with quadratics of places where they are no longer. The rows are gone,
+but each batch of a shuffled stream is a sample of them: the memory is carried along by the change of the expected
+quadratics of the batch's rows, each of which stands for many. A batch carries the memory over the move before itself,
+of which its rows are independent, those of either outcome for their like.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
-from typing import Any
 
 import numpy as np
 
 from logreg.descent import Descent
+from logreg.expected import Normal, carried_sums, expected_sums
 from logreg.factor import Factor
-from logreg.loss import terms
 from logreg.objective import Objective
 from logreg.penalty import Ridge
 from logreg.preconditioner import FullCurvature
-from logreg.products import Block, add_full, is_sparse, pieces, product
 from logreg.rows import MemoryRows, Rows
 from logreg.scale import Scale
 from logreg.solve import Solution, solve
@@ -32,9 +36,9 @@ from logreg.stop import Limits, Status
 from logreg.sums import Array, CurvatureKind, Sums
 
 STILL_TO_COME = 4.0  # rows that a stream is expected to have in the end, over those that it has had
-NODES = np.array([-(3.0**0.5), 0.0, 3.0**0.5])  # of a normal score, by Gauss and Hermite,
-SHARES = np.array([1.0, 4.0, 1.0]) / 6.0  # and their weights
-MIDDLE = 1
+KEPT = 0.5  # of the curvature of a memory in every direction, at least, when it is carried along
+HALVINGS = 4
+ROUNDING = 1e-9  # of a unit diagonal
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,34 @@ class Quadratic:
         return Sums(np.array([self.weight]), loss, self.linear[:, None] + pull, self.curvature[None])
 
 
+@dataclass(frozen=True)
+class Memory:
+    """The quadratic of all batches so far, and where they were when they became part of it.
+
+    Attributes
+    ----------
+    quadratic : Quadratic
+    old, last : ndarray of shape (2,)
+        The weights of the two outcomes in all batches but the last, and in the last.
+    places : tuple of Normal
+        At most two: the coefficients around which the old ones are expected, and the last.
+    """
+
+    quadratic: Quadratic
+    old: Array
+    last: Array
+    places: tuple[Normal, ...] = ()
+
+    @classmethod
+    def nothing(cls, n_columns: int) -> Memory:
+        """Return the memory of no batches."""
+        return cls(Quadratic.nothing(n_columns), np.zeros(2), np.zeros(2))
+
+    def times(self, share: float) -> Memory:
+        """Return the same as if the rows had a share of their weights."""
+        return replace(self, quadratic=self.quadratic.times(share), old=share * self.old, last=share * self.last)
+
+
 class RememberingRows(Rows):
     """A batch of rows, and a memory of others: their sums are added."""
 
@@ -116,7 +148,7 @@ class RememberingRows(Rows):
 
 
 def absorb(
-    memory: Quadratic,
+    memory: Memory,
     batch: MemoryRows,
     penalty: Ridge,
     start: Array,
@@ -124,7 +156,7 @@ def absorb(
     *,
     intercept: bool = True,
     one_class: bool = False,
-) -> tuple[Quadratic, Solution]:
+) -> tuple[Memory, Solution]:
     """Take in a batch: return the memory with it, and the minimum of memory, batch and penalty.
 
     While they determine no minimum, because columns separate the few outcomes so far or all are of one class, a row
@@ -133,7 +165,7 @@ def absorb(
 
     Parameters
     ----------
-    memory : Quadratic
+    memory : Memory
     batch : MemoryRows
     penalty : Ridge
         On the scale of the mean over memory and batch.
@@ -144,23 +176,70 @@ def absorb(
 
     Notes
     -----
-    ``2 m d**2`` flops a step for m rows, of which there are two to five, as many for what is expected around the
-    minimum, and ``d**3``. Each batch at its own optimum is the implicit step of the recursive variational Gaussian
-    approximation (Lambert, Bonnabel and Bach, Stat. Comput. 32, 2022); with one step and the tangent it would be the
-    extended Kalman filter (Ollivier, Electron. J. Stat. 12, 2018).
+    ``2 m d**2`` flops a step for m rows, of which there are two to five, twice as many for what is expected around the
+    minimum, five times as many to carry the memory, and ``8 d**3``. Each batch at its own optimum is the implicit step
+    of the recursive variational Gaussian approximation (Lambert, Bonnabel and Bach, Stat. Comput. 32, 2022); with one
+    step and the tangent it would be the extended Kalman filter (Ollivier, Electron. J. Stat. 12, 2018).
     """
-    rows = RememberingRows(batch, memory)
+    known = carried(memory, batch, penalty, intercept)
+    rows = RememberingRows(batch, known)
     solution = minimise(rows, penalty, start, limits, intercept)
     if one_class or not solution.status[0].is_optimum:
         null = np.zeros_like(start)
         said_nothing = Quadratic.around(null, batch.sums(null, "full")).times(1.0 / batch.total_weight)
         said_nothing = replace(said_nothing, weight=0.0, constant=0.0, linear=np.zeros(len(start)))
-        rows = RememberingRows(batch, memory + said_nothing)
+        rows = RememberingRows(batch, known + said_nothing)
         solution = replace(minimise(rows, penalty, null, limits, intercept), status=[Status.SEPARATED])
     W = solution.coefficients
-    unknown = still_unknown(rows.sums(W, "full"), penalty, intercept)
-    expected = reduce(add, batch.map(lambda block: expected_sums(block, W, unknown), batch.chunks()))
-    return memory + Quadratic.around(W, expected), solution
+    here = Normal(W, still_unknown(rows.sums(W, "full"), penalty, intercept))
+    expected = added(expected_sums(block, here) for block in batch.chunks())
+    outcomes = np.bincount(batch.y, batch.weight, minlength=2).astype(float)
+    places = *memory.places[-1:], here
+    return Memory(known + Quadratic.around(W, expected), memory.old + memory.last, outcomes, places), solution
+
+
+def carried(memory: Memory, batch: MemoryRows, penalty: Ridge, intercept: bool) -> Quadratic:
+    """Return the quadratic of a memory, its old batches carried to the place of the last by the rows of a new one.
+
+    Of the change as much is taken as leaves half of the curvature in every direction, by halving; none of a column
+    about which the memory knows nothing.
+    """
+    known = memory.quadratic
+    if len(memory.places) < 2:
+        return known
+    before, after = memory.places
+    sums = replace(known.sums(before.mean), weight=np.array([known.weight + batch.total_weight]))
+    inverse = inverse_curvature(sums, penalty, intercept)
+    outcomes = np.bincount(batch.y, batch.weight, minlength=2)
+    times = np.divide(memory.old, outcomes, out=np.zeros(2), where=outcomes > 0.0)
+    found = [carried_sums(block, before, after, times, inverse) for block in batch.chunks()]
+    there, here = (added(parts) for parts in zip(*found, strict=True))
+    change = Quadratic.around(after.mean, here) + Quadratic.around(before.mean, there).times(-1.0)
+    scale = Scale.from_sums(sums, penalty.strength, intercept)
+    objective = Objective(scale, penalty)
+    enough = (1.0 - KEPT) * (objective.curvature(sums, 0) + np.diag(objective.penalty_curvature[0]))
+    moved = scale.curvature(change.curvature) / sums.weight[0]
+    varies = scale.unit > 0.0
+    change = replace(change, weight=0.0, linear=change.linear * varies)
+    change = replace(change, curvature=change.curvature * np.outer(varies, varies))
+    for share in 0.5 ** np.arange(HALVINGS):
+        if is_positive(enough + share * moved):
+            return known + change.times(share)
+    return known
+
+
+def is_positive(H: Array) -> bool:
+    """Tell whether a curvature of about unit diagonal is positive in every direction, or 0 to rounding."""
+    try:
+        np.linalg.cholesky(H + ROUNDING * np.eye(len(H)))
+    except np.linalg.LinAlgError:
+        return False
+    return True
+
+
+def added(sums: Iterable[Sums]) -> Sums:
+    """Return the sums over all of some disjoint sets of rows."""
+    return reduce(add, sums)
 
 
 def minimise(rows: Rows, penalty: Ridge, start: Array, limits: Limits, intercept: bool) -> Solution:
@@ -174,43 +253,17 @@ def still_unknown(sums: Sums, penalty: Ridge, intercept: bool) -> Array:
     That is the inverse curvature now, less the one expected at the end of the stream; little where the penalty knows
     more than the rows do.
     """
+    now, at_the_end = (inverse_curvature(sums, penalty, intercept, share) for share in (1.0, STILL_TO_COME))
+    return now - at_the_end
+
+
+def inverse_curvature(sums: Sums, penalty: Ridge, intercept: bool, share: float = 1.0) -> Array:
+    """Return the inverse of the curvature of sums and penalty, (d + 1, d + 1), as if there were so many times the rows.
+
+    The sums' weight is that of the mean beside which the penalty stands.
+    """
     scale = Scale.from_sums(sums, penalty.strength, intercept)
     objective = Objective(scale, penalty)
-    H, pull = objective.curvature(sums, 0), np.diag(objective.penalty_curvature[0])
-    one = np.eye(len(H))
-    ahead = Factor(H + pull).solve(one) - Factor(STILL_TO_COME * H + pull).solve(one)
-    found: Array = scale.coefficients(scale.coefficients(ahead).T) / sums.weight[0]
-    return found
-
-
-def expected_sums(block: Block, W: Array, unknown: Array) -> Sums:
-    """Return the sums over a block at W of shape (d + 1, 1), gradient and curvature as expected around there.
-
-    With coefficients of mean W and covariance V the score of a row has the mean ``z_i`` and the variance
-    ``x_i'V x_i``: its residual and its curvature are averaged over that.
-    """
-    total = Sums.zeros(len(W) - 1, 1, "full")
-    assert total.curvature is not None
-    for piece in pieces(block, len(W), "full"):
-        X = piece.values()
-        scores = product(X, W[:-1]) + W[-1]
-        if piece.offset is not None:
-            scores += piece.offset[:, None]
-        nodes = scores + np.sqrt(variances(X, unknown))[:, None] * NODES
-        loss, residual, curvature = terms(nodes, piece.y)
-        weight = np.ones(len(piece.y)) if piece.weight is None else piece.weight
-        residual, curvature = (weight * (term @ SHARES) for term in (residual, curvature))
-        total.weight[:] += weight.sum()
-        total.loss[:] += weight @ loss[:, MIDDLE]
-        total.gradient[:-1, 0] += X.T @ residual
-        total.gradient[-1] += residual.sum()
-        add_full(X, curvature[:, None], total.curvature)
-    return total
-
-
-def variances(X: Any, V: Array) -> Array:
-    """Return ``(x_i, 1)' V (x_i, 1)`` of all rows, shape (n,)."""
-    half = X @ V[:-1, :-1]
-    of_columns = np.asarray(X.multiply(half).sum(axis=1)).ravel() if is_sparse(X) else np.einsum("ij,ij->i", half, X)
-    found: Array = np.maximum(of_columns + 2.0 * (X @ V[:-1, -1]) + V[-1, -1], 0.0)
+    H = share * objective.curvature(sums, 0) + np.diag(objective.penalty_curvature[0])
+    found: Array = scale.coefficients(scale.coefficients(Factor(H).solve(np.eye(len(H)))).T) / sums.weight[0]
     return found

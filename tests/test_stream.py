@@ -15,8 +15,9 @@ from sklearn.preprocessing import StandardScaler
 
 from logreg import LogisticRegression, LogisticRegressionCV, scan_batches
 from logreg.datasets import load_flights, load_penguins
+from logreg.expected import Normal, expected_sums
 from logreg.rows import MemoryRows
-from logreg.stream import Quadratic, expected_sums
+from logreg.stream import Quadratic
 
 N_BATCHES = 50
 
@@ -203,6 +204,16 @@ def test_a_column_that_varies_late_gets_its_coefficient_then():
     assert distance(clf, fit) < 0.25
 
 
+@pytest.mark.parametrize("seed", [0, 2])
+def test_first_batches_that_mislead_about_a_long_tail_are_outlived(seed):
+    random = np.random.default_rng(seed)
+    Z = random.standard_normal((20_000, 3))
+    y = (random.random(len(Z)) < expit(1.5 * Z[:, 0] + Z[:, 1] - 1.0)).astype(int)
+    X = np.column_stack([np.exp(1.5 * Z[:, 0]), Z[:, 1:]])  # the largest values have an effect of their own
+    fit = LogisticRegression(tol=1e-8, inference=True).fit(X, y)
+    assert distance(stream(LogisticRegression(), X, y, 100), fit) < 0.1
+
+
 # The stream as a whole
 
 
@@ -365,12 +376,12 @@ def test_a_quadratic_has_the_sums_that_it_was_made_of_and_moves_by_its_curvature
 def test_expected_sums_are_averages_over_normal_coefficients(data):
     rows, W = MemoryRows(data.X, data.y.astype(np.int8), data.weight, data.offset), 0.05 * np.ones((4, 1))
     root = 0.02 * np.random.default_rng(0).standard_normal((4, 4))
-    found = expected_sums(next(iter(rows.chunks())), W, root @ root.T)
+    found = expected_sums(next(iter(rows.chunks())), Normal(W, root @ root.T))
     draws = W + root @ np.random.default_rng(1).standard_normal((4, 4_000))
     drawn = rows.sums(draws, "full")
     assert_allclose(
         found.gradient[:, 0], drawn.gradient.mean(axis=1), rtol=0.05, atol=0.01 * np.abs(found.gradient).max()
     )
     assert_allclose(found.curvature[0], drawn.curvature.mean(axis=0), rtol=0.02, atol=0.01 * found.curvature.max())
-    exact = expected_sums(next(iter(rows.chunks())), W, np.zeros((4, 4)))
+    exact = expected_sums(next(iter(rows.chunks())), Normal(W, np.zeros((4, 4))))
     assert_allclose(exact.gradient, rows.sums(W).gradient, rtol=1e-12)
