@@ -37,20 +37,26 @@ def expected_sums(block: Block, around: Normal) -> Sums:
     return total
 
 
-def carried_sums(block: Block, before: Normal, after: Normal, times: Array, inverse: Array) -> tuple[Sums, Sums]:
+def carried_sums(
+    block: Block, before: Normal, after: Normal, times: Array, inverse: Array, claimed: Array
+) -> tuple[Sums, Sums]:
     """Return the expected sums before and after over other rows, of which a block is a sample.
 
     A row stands for ``t = times[y_i]`` rows of its outcome, or fewer where that would be much of all that is known in
-    its direction: ``t / (1 + t D_i x_i'H^-1 x_i / SHARE_OF_A_ROW)`` for a known curvature H.
+    its direction, and where the block claims e > 1 times what is known there: it is no sample, then. That is
+    ``t / (e**2 + t D_i x_i'V x_i / SHARE_OF_A_ROW)`` with ``e = x_i'C x_i / x_i'V x_i``, for V the ``inverse`` H^-1 of
+    the known curvature and C = ``claimed``, H^-1 times the block's curvature for as many rows times H^-1.
     """
     d = len(before.mean) - 1
     totals = Sums.zeros(d, 1, "full"), Sums.zeros(d, 1, "full")
     for piece in pieces(block, d + 1, "full"):
         X = piece.values()
         found = [expected_terms(piece, X, around) for around in (before, after)]
-        leverage = np.maximum(found[0].curvature, found[1].curvature) * variances(X, inverse)
+        known = variances(X, inverse)
+        leverage = np.maximum(found[0].curvature, found[1].curvature) * known
+        excess = np.maximum(1.0, variances(X, claimed) / np.where(known > 0.0, known, 1.0))
         like_it = times[piece.y]
-        stands_for = like_it / (1.0 + like_it / SHARE_OF_A_ROW * leverage)
+        stands_for = like_it / (excess**2 + like_it / SHARE_OF_A_ROW * leverage)
         weight = stands_for if piece.weight is None else stands_for * piece.weight
         for each, total in zip(found, totals, strict=True):
             add_terms(X, weight, each, total)

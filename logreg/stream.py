@@ -177,9 +177,9 @@ def absorb(
     Notes
     -----
     ``2 m d**2`` flops a step for m rows, of which there are two to five, twice as many for what is expected around the
-    minimum, five times as many to carry the memory, and ``8 d**3``. Each batch at its own optimum is the implicit step
-    of the recursive variational Gaussian approximation (Lambert, Bonnabel and Bach, Stat. Comput. 32, 2022); with one
-    step and the tangent it would be the extended Kalman filter (Ollivier, Electron. J. Stat. 12, 2018).
+    minimum, seven times as many to carry the memory, and about ``12 d**3``. Each batch at its own optimum is the
+    implicit step of the recursive variational Gaussian approximation (Lambert, Bonnabel and Bach, Stat. Comput. 32,
+    2022); with one step and the tangent it would be the extended Kalman filter (Ollivier, Electron. J. Stat. 12, 2018).
     """
     known = carried(memory, batch, penalty, intercept)
     rows = RememberingRows(batch, known)
@@ -212,7 +212,10 @@ def carried(memory: Memory, batch: MemoryRows, penalty: Ridge, intercept: bool) 
     inverse = inverse_curvature(sums, penalty, intercept)
     outcomes = np.bincount(batch.y, batch.weight, minlength=2)
     times = np.divide(memory.old, outcomes, out=np.zeros(2), where=outcomes > 0.0)
-    found = [carried_sums(block, before, after, times, inverse) for block in batch.chunks()]
+    sample = batch.sums(before.mean, "full").curvature
+    assert sample is not None
+    claimed = inverse @ (known.weight / batch.total_weight * sample[0]) @ inverse
+    found = [carried_sums(block, before, after, times, inverse, claimed) for block in batch.chunks()]
     there, here = (added(parts) for parts in zip(*found, strict=True))
     change = Quadratic.around(after.mean, here) + Quadratic.around(before.mean, there).times(-1.0)
     scale = Scale.from_sums(sums, penalty.strength, intercept)

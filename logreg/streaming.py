@@ -180,7 +180,7 @@ class Streaming:
 
         Notes
         -----
-        About ``20 m d**2 + 8 d**3`` flops; memory for some d x d numbers. ``fit`` begins afresh, and so does the first
+        About ``25 m d**2 + 12 d**3`` flops; memory for some d x d numbers. ``fit`` begins afresh, and so does the first
         ``partial_fit`` after it. :attr:`forgetting_factor` says what is kept of the past at each batch. Recursive
         variational Gaussian approximation: Lambert, Bonnabel and Bach, Statistics and Computing 32, 2022.
 

@@ -214,6 +214,14 @@ def test_first_batches_that_mislead_about_a_long_tail_are_outlived(seed):
     assert distance(stream(LogisticRegression(), X, y, 100), fit) < 0.1
 
 
+def test_levels_that_come_one_after_the_other_are_told_apart():
+    X, y = rows_of(20_000)
+    level = np.sort(np.random.default_rng(0).integers(0, 10, len(y)))
+    X = np.column_stack([X, level[:, None] == np.arange(10)])
+    fit = LogisticRegression(tol=1e-8, inference=True).fit(X, y)
+    assert distance(stream(LogisticRegression(), X, y, 20), fit) < 0.1
+
+
 # The stream as a whole
 
 
