@@ -151,7 +151,7 @@ class Streaming:
         The coefficients go to the minimum of the batch's loss, of a sum of quadratics that stands for the batches
         before it, and of the penalty, which counts once in total. One batch alone is what ``fit`` makes of it. After
         many the result is approximate: on shuffled streams of 100 batches of 1,000 rows coefficients are some
-        hundredths of a standard error away from those of ``fit``, up to a fifth where batches have few rows of a level
+        hundredths of a standard error away from those of ``fit``, up to a third where batches have few rows of a level
         or of a class; farther when the first of them say other things than the rest about a column of a long tail.
 
         Parameters
