@@ -80,7 +80,8 @@ class LogisticRegression(Predicting, Streaming, Inference, CallbackSupportMixin,
         for all of their levels. With bounds, as with an L1 part, ``solver`` has no say.
     tol : float, default=1e-4
         Distance to the optimum at which to stop, in standard errors of the coefficients: it depends neither on the
-        units of X nor on the number of rows. With an L1 part, the largest violation of an optimality condition, in
+        units of X nor on the number of rows. Where ``inference`` keeps the curvature, a Newton step by it follows, which
+        leaves of that distance about the square. With an L1 part, the largest violation of an optimality condition, in
         units of the penalty, and a hundred times that in units of the penalty that zeroes the model (see ``kkt_``).
     fit_intercept : bool, default=True
     class_weight : dict or "balanced", default=None
@@ -144,7 +145,7 @@ class LogisticRegression(Predicting, Streaming, Inference, CallbackSupportMixin,
         Times that all rows were read.
     converged_ : bool
     decrement_ : float
-        Distance to the optimum, in standard errors of the coefficients.
+        Distance to the optimum after the last pass, in standard errors of the coefficients.
     kkt_ : float
         With an L1 part or bounds, the certificate: the largest violation of an optimality condition, over the smallest
         penalty that zeroes the model, 0 at the optimum. Else NaN.
@@ -355,12 +356,15 @@ class LogisticRegression(Predicting, Streaming, Inference, CallbackSupportMixin,
             if self.on_separation == "raise":
                 raise ValueError(f"{fitted.separation_} Use a penalty, for example C=1.0, or leave such columns out.")
             solution = replace(solution, status=[Status.SEPARATED])
-        fitted.__dict__ |= attributes_of(setup.source.in_user_units(solution.coefficients), solution)
+        W = setup.source.in_user_units(solution.coefficients)
         if not firth:
             options = self.inference, optimum, l1_ratio, solution, redundancy, fitted.separation_
             fitted._information = kept_information(setup, *options)
-            if fitted._information is not None and fitted.separation_ is not None:
-                fitted._information = with_ends(fitted._information, setup, fitted)
+            if fitted._information is not None and redundancy is None and fitted.separation_ is None:
+                W = fitted._information.estimates[:, None]  # nearer to the optimum
+        fitted.__dict__ |= attributes_of(W, solution)
+        if fitted._information is not None and fitted.separation_ is not None and not firth:
+            fitted._information = with_ends(fitted._information, setup, fitted)
         return solution, redundancy
 
     def _endless(self, solution: Solution) -> str | None:

@@ -30,6 +30,21 @@ def separated():
         return LogisticRegression(penalty=None).fit(X, y), X, y
 
 
+@pytest.mark.parametrize("options", [{"penalty": None}, {"C": 1e-3}, {"penalty": None, "fit_intercept": False}], ids=str)
+def test_curvature_that_is_kept_takes_the_last_step_to_the_optimum(options):
+    random = np.random.default_rng(0)
+    X = random.standard_normal((60_000, 30)) * np.geomspace(0.1, 10.0, 30)
+    y = random.random(60_000) < expit(X[:, :5].sum(axis=1) - 1.0)
+    kept, not_kept = (LogisticRegression(inference=keep, **options).fit(X, y) for keep in (True, False))
+    exact = LogisticRegression(tol=1e-10, **options).fit(X, y)
+    errors = exact.summary().frame["std_error"].to_numpy()[-30:]
+    assert not_kept.solver_ == "sampled-curvature"
+    assert kept.n_passes_ == not_kept.n_passes_ < exact.n_passes_
+    assert np.abs((kept.coef_ - exact.coef_)[0] / errors).max() < 1e-9 < np.abs(not_kept.coef_ - exact.coef_).max()
+    fall = kept.summary().fit_frame["deviance"][0] - exact.summary().fit_frame["deviance"][0]
+    assert abs(fall) < 1e-8
+
+
 def test_a_test_of_one_coefficient_is_its_statistic_squared(fitted, cohort):
     frame = fitted.summary().frame.set_index("term")
     assert fitted.wald_test("age").statistic == pytest.approx(frame.loc["age", "statistic"] ** 2)

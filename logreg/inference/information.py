@@ -96,8 +96,7 @@ def kept_information(
         return None
     if separation is not None:
         return information_at_limit(setup, separation)
-    objective = float(solution.history[-1].objective[0])
-    return information_of(setup, optimum, objective, redundancy)
+    return information_of(setup, optimum, solution, redundancy)
 
 
 def is_affordable(rows: Rows) -> bool:
@@ -110,9 +109,13 @@ def is_possible(rows: Rows) -> bool:
     return rows.n_columns < WIDEST_MATRIX
 
 
-def information_of(setup: Setup, optimum: Optimum, objective: float, redundancy: Redundancy | None) -> Information:
-    """Return the information at the optimum of an objective."""
+def information_of(setup: Setup, optimum: Optimum, solution: Solution, redundancy: Redundancy | None) -> Information:
+    """Return the information at the optimum that a solution has found, after a last Newton step.
+
+    Its curvature is there already, and of what is left of the distance to the optimum it leaves about the square.
+    """
     rows, W, ridge = optimum.rows, optimum.W, optimum.ridge
+    objective = float(solution.history[-1].objective[0])
     scale, H = optimum.curvature
     pull = Objective(scale, ridge).penalty_curvature[0]
     aliased = np.zeros(len(H), dtype=bool)
@@ -126,6 +129,11 @@ def information_of(setup: Setup, optimum: Optimum, objective: float, redundancy:
     of_kept[kept] = inverse_root
     total = setup.total_weight
     root = rows.in_user_units(scale.coefficients(of_kept)) / total**0.5
+    if redundancy is None and solution.status[0].is_optimum:
+        gradient = optimum.gradient / float(rows.total_weight)
+        slopes = of_kept.T @ (scale.gradient(gradient) + pull[:, None] * scale.coordinates(W))
+        W = W - scale.coefficients(of_kept @ slopes)
+        objective -= 0.5 * float(np.square(slopes).sum())
     estimates = rows.in_user_units(W)[:, 0]
     aliases: dict[int, Array] = {}
     if aliased.any():
