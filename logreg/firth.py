@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from logreg.jeffreys import JeffreysLikelihood, determinant_and_inverse
+from logreg.jeffreys import JeffreysLikelihood
 from logreg.plan import null_coefficients
+from logreg.points import LONGEST
 from logreg.rows import MemoryRows
 from logreg.solve import Solution
 from logreg.stop import Limits, Pass, Status
 from logreg.sums import Array
 
-LONGEST = 5.0  # step of a coordinate: at 1, a standard deviation of its column is worth 2 log-odds
 ROUNDING = 1e-12  # relative loss of likelihood that is rounding
 STILL = 1e-9  # distance over the root of the likelihood at which one that no longer halves is rounding
 SHORTEST = 1e-6  # share of a step below which no shorter one is tried
@@ -26,6 +26,8 @@ class FirthSolution:
 
     Attributes
     ----------
+    climb : Climb
+        At the maximum, as far as the tolerance asked.
     solution : Solution
         Of one model, as other fits return it; its objective is minus the penalised log-likelihood over the sum of the
         weights.
@@ -35,101 +37,69 @@ class FirthSolution:
         ``I^-1`` in the user's units, the intercept last; zeros for an intercept that is not there.
     """
 
+    climb: Climb
     solution: Solution
     log_likelihood: float
     penalised_log_likelihood: float
     covariance: Array
 
 
-class Secants:
-    """The curvature of the penalty at K points, learnt from what its slope gained along steps (symmetric rank one).
-
-    ``I - A`` is then the curvature of the penalised likelihood; I alone would make steps converge linearly.
-    """
-
-    def __init__(self, n_points: int, width: int) -> None:
-        self.A = np.zeros((n_points, width, width))
-
-    def learn(self, which: np.ndarray, step: Array, gained: Array) -> None:
-        """Take in steps of shape (m, k) of some points, and the slopes gained."""
-        s = step.T
-        missed = gained.T - np.einsum("kij,kj->ki", self.A[which], s)
-        product = np.einsum("ki,ki->k", missed, s)
-        sizes = np.linalg.norm(missed, axis=1) * np.linalg.norm(s, axis=1)
-        telling = np.abs(product) > 1e-6 * sizes
-        share = np.divide(1.0, product, out=np.zeros_like(product), where=telling)
-        self.A[which] += share[:, None, None] * missed[:, :, None] * missed[:, None, :]
-
-    def curvature(self, which: np.ndarray, information: Array) -> Array:
-        """Return ``I - A``, or I where that is not positive definite."""
-        curvature: Array = information - self.A[which]
-        try:
-            np.linalg.cholesky(curvature)
-        except np.linalg.LinAlgError:
-            wrong = np.linalg.eigvalsh(curvature)[:, 0] <= 0.0
-            curvature[wrong] = information[wrong]
-        return curvature
-
-
-@dataclass
 class Climb:
-    """Points on their way up the penalised likelihood, each in the plane ``a'B = t`` it starts in, if there are planes.
+    """Points B (K, m) on their way up the penalised likelihood, each in the plane ``a'b = t`` it starts in, if any.
 
     ``planes`` holds the K vectors a, shape (K, m), or is None; ``found`` and the steps that come next are those of B,
-    ``distance`` their length in standard errors.
+    ``distance`` their length in standard errors. ``A`` is the curvature of the penalty, learnt from what its slope
+    gained along steps: less that, the information is the curvature of the likelihood, by which steps converge faster
+    than linearly.
     """
 
-    likelihood: JeffreysLikelihood
-    B: Array
-    planes: Array | None = None
-
-    def __post_init__(self) -> None:
-        """Take the first pass."""
+    def __init__(
+        self, likelihood: JeffreysLikelihood, B: Array, planes: Array | None = None, A: Array | None = None
+    ) -> None:
+        self.likelihood, self.B = likelihood, B
+        self.planes = np.empty((0, B.shape[1])) if planes is None else planes
         self.found = self.likelihood.at(self.B)
         far = ~np.isfinite(self.found.value)
         if far.any():  # coefficients of 0 are in the plane of any coefficient that is 0
-            self.B[:, far] = 0.0
+            self.B[far] = 0.0
             self.found = self.likelihood.at(self.B)
             if not np.isfinite(self.found.value).all():
                 raise ValueError(
                     "The offsets alone make every probability 0 or 1 as far as floats go, where Firth's penalty is "
                     "infinite; scale them down."
                 )
-        self.secants = Secants(*self.B.T.shape)
-        self.length, self.distance = np.ones(self.B.shape[1]), np.zeros(self.B.shape[1])
-        self.step, self.accepted = np.zeros_like(self.B), np.ones(self.B.shape[1], dtype=bool)
+        n_points, width = self.B.shape
+        self.A = np.zeros((n_points, width, width))
+        if A is not None:
+            self.A[:] = A
+        self.length, self.distance = np.ones(n_points), np.zeros(n_points)
+        self.step, self.accepted = np.zeros_like(self.B), np.ones(n_points, dtype=bool)
         self.still = ~self.accepted
-        self._aim(np.arange(self.B.shape[1]))
+        self._aim(np.arange(n_points))
 
     def _aim(self, which: np.ndarray) -> None:
-        score, curvature = self.found.score[:, which], self.secants.curvature(which, self.found.information[which])
-        step = solve(curvature, score)
-        if self.planes is not None:
-            a = self.planes[which].T
-            across = solve(curvature, a)
-            step -= across * ((a * step).sum(axis=0) / (a * across).sum(axis=0))
-        self.step[:, which] = step
-        self.distance[which] = np.sqrt(np.maximum((step * score).sum(axis=0), 0.0))
-        self.length[which] = np.minimum(1.0, LONGEST / np.maximum(np.abs(step).max(axis=0, initial=0.0), 1e-300))
+        known = self.A, self.found.information, self.found.score, self.planes
+        self.likelihood.arithmetic.aim(which, known, (self.step, self.distance, self.length))
 
     def move(self, which: np.ndarray) -> None:
         """Try the steps of some points in one pass over the rows; where the likelihood falls, halve the step."""
-        taken = self.length[which] * self.step[:, which]
-        trial, before = self.likelihood.at(self.B[:, which] + taken), self.found.of(which)
-        least = before.value - ROUNDING * (1.0 + np.abs(before.value))
-        good = trial.value >= least
+        taken = self.length[which, None] * self.step[which]
+        trial, value = self.likelihood.at(self.B[which] + taken), self.found.value[which]
+        good = trial.value >= value - ROUNDING * (1.0 + np.abs(value))
         self.accepted[which] = good
-        self.length[which[~good]] *= 0.5
-        there = which[good]
-        gained = trial.penalty_score - before.penalty_score
-        self.secants.learn(there, taken[:, good], gained[:, good])
-        self.B[:, there] += taken[:, good]
-        self.found.put(there, trial.of(good))
+        there = which
+        if not good.all():
+            self.length[which[~good]] *= 0.5
+            self.still |= self.length <= SHORTEST
+            there, taken, trial = which[good], taken[good], trial.of(good)
+        gained = trial.penalty_score - self.found.penalty_score[there]
+        self.likelihood.arithmetic.learn(self.A, there, taken, gained)
+        self.B[there] += taken
+        self.found.put(there, trial)
         farther = 0.5 * self.distance[there]
         self._aim(there)
-        least = STILL * np.sqrt(1.0 + np.abs(self.found.value[there]))
-        self.still[there] = (self.distance[there] >= farther) & (self.distance[there] <= least)
-        self.still |= self.length <= SHORTEST
+        slow = there[self.distance[there] >= farther]
+        self.still[slow] = self.distance[slow] <= STILL * np.sqrt(1.0 + np.abs(self.found.value[slow]))
 
     def run(self, tol: float) -> None:
         """Move all points until their steps are below ``tol`` standard errors, or as short as rounding allows."""
@@ -138,11 +108,6 @@ class Climb:
             if not going.size:
                 return
             self.move(going)
-
-
-def solve(curvature: Array, slope: Array) -> Array:
-    """Return ``H_k^-1 g_k`` for slopes of shape (m, K)."""
-    return np.asarray(np.linalg.solve(curvature, slope.T[:, :, None])[:, :, 0].T, dtype=np.float64)
 
 
 def fit_firth(
@@ -194,21 +159,19 @@ def fit_firth(
         objective = -climb.found.value / likelihood.total_weight
         history.append(Pass(objective, climb.distance.copy(), climb.length.copy(), climb.accepted.copy()))
         status = status_of(climb, limits, likelihood, history)
-    found, W = climb.found, likelihood.coefficients(climb.B)
-    covariance = (
-        likelihood.to_user @ determinant_and_inverse(found.information, likelihood.low)[1][0] @ likelihood.to_user.T
-    )
+    found, W = climb.found, likelihood.coefficients(climb.B.T)
+    covariance = likelihood.to_user @ likelihood.arithmetic.invert(found.information)[1][0] @ likelihood.to_user.T
     if flic and likelihood.intercept:
         W = with_mean_outcome(likelihood.rows, W)
-    unfinished = np.abs(climb.step[: len(W) - 1])
+    unfinished = np.abs(climb.step.T[: len(W) - 1])
     solution = Solution(W, [status], history, unfinished, deficient=False, solver="newton")
     value, log_det = float(found.value[0]), float(found.log_det[0])
-    return FirthSolution(solution, value - likelihood.tau * log_det, value, covariance)
+    return FirthSolution(climb, solution, value - likelihood.tau * log_det, value, covariance)
 
 
 def status_of(climb: Climb, limits: Limits, likelihood: JeffreysLikelihood, history: list[Pass]) -> Status:
     """Return how a fit stands after a pass, and tell of it."""
-    stopped = limits.on_pass is not None and limits.on_pass(likelihood.coefficients(climb.B), history[-1])
+    stopped = limits.on_pass is not None and limits.on_pass(likelihood.coefficients(climb.B.T), history[-1])
     if climb.distance[0] <= limits.tol:
         return Status.CONVERGED
     if climb.still[0]:
@@ -219,13 +182,13 @@ def status_of(climb: Climb, limits: Limits, likelihood: JeffreysLikelihood, hist
 
 
 def starting_point(likelihood: JeffreysLikelihood, start: Array | None) -> Array:
-    """Return coordinates to start from: those given, if they are better than the intercept alone."""
-    null = likelihood.coordinates(null_coefficients(likelihood.rows, 1, likelihood.intercept))
+    """Return coordinates (1, m) to start from: those given, if they are better than the intercept alone."""
+    null = likelihood.coordinates(null_coefficients(likelihood.rows, 1, likelihood.intercept)).T
     if start is None:
         return null
-    both = np.hstack([null, likelihood.coordinates(start)])
+    both = np.vstack([null, likelihood.coordinates(start).T])
     values = likelihood.at(both).value
-    return both[:, 1:] if values[1] >= values[0] else null
+    return both[1:] if values[1] >= values[0] else null
 
 
 def with_mean_outcome(rows: MemoryRows, W: Array) -> Array:

@@ -9,15 +9,14 @@ import numpy as np
 from scipy.special import chdtrc, chdtri
 from sklearn.exceptions import ConvergenceWarning
 
-from logreg.firth import ROUNDING, Climb, Secants, solve, starting_point
-from logreg.jeffreys import JeffreysLikelihood, Points
+from logreg.firth import ROUNDING, Climb, starting_point
+from logreg.jeffreys import JeffreysLikelihood
+from logreg.points import CLOSE, REACH, dots
 from logreg.sums import Array
 
 TIGHT = 1e-8  # distance, in standard errors, at which profiles are taken to be reached
-ENOUGH = 1e-6  # the same for likelihoods, whose error is its square
-FAR, REACH = 5.0, 3.0  # distance from a profile at which a step was too long; growth of a search with an open end
-NEAR, CLOSE = 0.3, 1e-3  # distance from a profile within which it makes a bracket; from the level, within which not
-SHRINKS = 0.1  # ratio of a step to the one before that bodes as much for the next
+ENOUGH = 1e-4  # the same for likelihoods, whose error is below its square
+HIGHER = 1e-6  # gain of likelihood that is another maximum's
 JOINT_PASSES, MOST_PASSES = 12, 100  # of a search by Newton's steps, and of a walk, which none needs
 CHECKED, LOW = 1e6, 30.0  # flops of a pass up to which ends are checked; depth below them from which no climb is tried
 WAYS = (0.3, 1.0, 3.0)  # to another end, shares of its distance from the top at which climbs start
@@ -25,16 +24,15 @@ NUMBERS = 8_000_000  # in the curvatures of all points that move together
 STACK = 3  # frames between a warning and the line that calls profile_intervals
 
 
-def penalised_likelihood_tests(likelihood: JeffreysLikelihood, start: Array | None = None) -> tuple[Array, Array]:
+def penalised_likelihood_tests(top: Climb) -> tuple[Array, Array]:
     """Return, for each coefficient, ``2 (max l* - max_{w_j = 0} l*)`` and its p-value by chi-squared of one degree.
 
     ``l* = l + tau log det I`` has the information of all columns under both hypotheses, as in the R package logistf.
 
     Parameters
     ----------
-    likelihood : JeffreysLikelihood
-    start : ndarray of shape (d + 1, 1), default=None
-        Coefficients of the fit in the units of the rows, which save finding them again.
+    top : Climb
+        At its end, as :func:`summit` returns it.
 
     Returns
     -------
@@ -44,28 +42,28 @@ def penalised_likelihood_tests(likelihood: JeffreysLikelihood, start: Array | No
     Examples
     --------
     >>> from logreg.datasets import load_endometrial
-    >>> from logreg.firth_profile import penalised_likelihood_tests
+    >>> from logreg.firth_profile import penalised_likelihood_tests, summit
     >>> from logreg.jeffreys import JeffreysLikelihood
     >>> from logreg.rows import SelectableRows
     >>> X, y = load_endometrial()
     >>> rows = SelectableRows(X.to_numpy(), y.to_numpy())
-    >>> penalised_likelihood_tests(JeffreysLikelihood(rows, 0.5, len(y), True))[1].round(4)
+    >>> penalised_likelihood_tests(summit(JeffreysLikelihood(rows, 0.5, len(y), True)))[1].round(4)
     array([0.0091, 0.3875, 0.    , 0.0042])
     """
-    top = summit(likelihood, start)
+    likelihood = top.likelihood
     planes, values = likelihood.to_user[: likelihood.width], np.empty(likelihood.width)
-    across = solve(top.secants.curvature(np.zeros(1, dtype=np.intp), top.found.information), planes.T)
-    across /= (planes.T * across).sum(axis=0)
+    across = steps_across(top, planes)
+    across /= dots(planes, across)[:, None]
     for some in batches(likelihood.width, likelihood.width):
-        starts = top.B - across[:, some] * (planes[some] @ top.B[:, 0])
-        below = Climb(likelihood, starts, planes[some])
+        starts = top.B - across[some] * (planes[some] @ top.B[0])[:, None]
+        below = Climb(likelihood, starts, planes[some], top.A)
         below.run(ENOUGH)
         values[some] = below.found.value + 0.5 * below.distance**2
     statistic = np.maximum(2.0 * (top.found.value[0] - values), 0.0)
     return statistic, chdtrc(1.0, statistic)
 
 
-def profile_intervals(likelihood: JeffreysLikelihood, start: Array | None = None, *, level: float = 0.95) -> Array:
+def profile_intervals(top: Climb, *, level: float = 0.95) -> Array:
     """Return the ends at which ``2 (max l* - max_{w_j = t} l*)`` is the chi-squared quantile of the level.
 
     A search for each end: Newton's steps along the profile and towards it at once (Venzon and Moolgavkar, Applied
@@ -76,9 +74,8 @@ def profile_intervals(likelihood: JeffreysLikelihood, start: Array | None = None
 
     Parameters
     ----------
-    likelihood : JeffreysLikelihood
-    start : ndarray of shape (d + 1, 1), default=None
-        Coefficients of the fit in the units of the rows, which save finding them again.
+    top : Climb
+        At its end, as :func:`summit` returns it.
     level : float
 
     Returns
@@ -95,17 +92,17 @@ def profile_intervals(likelihood: JeffreysLikelihood, start: Array | None = None
     Examples
     --------
     >>> from logreg.datasets import load_endometrial
-    >>> from logreg.firth_profile import profile_intervals
+    >>> from logreg.firth_profile import profile_intervals, summit
     >>> from logreg.jeffreys import JeffreysLikelihood
     >>> from logreg.rows import SelectableRows
     >>> X, y = load_endometrial()
     >>> rows = SelectableRows(X.to_numpy(), y.to_numpy())
-    >>> profile_intervals(JeffreysLikelihood(rows, 0.5, len(y), True))[0].round(3)
+    >>> profile_intervals(summit(JeffreysLikelihood(rows, 0.5, len(y), True)))[0].round(3)
     array([0.61 , 7.855])
     """
     if not 0.0 < level < 1.0:
         raise ValueError(f"level={level!r} must be between 0 and 1, such as 0.95.")
-    top = summit(likelihood, start)
+    likelihood = top.likelihood
     planes, drop = likelihood.to_user[: likelihood.width], 0.5 * float(chdtri(1.0, 1.0 - level))
     found = np.empty(2 * likelihood.width)
     for some in batches(found.size, likelihood.width):
@@ -121,9 +118,9 @@ def profile_intervals(likelihood: JeffreysLikelihood, start: Array | None = None
     return found.reshape(-1, 2)
 
 
-def summit(likelihood: JeffreysLikelihood, start: Array | None) -> Climb:
-    """Return the maximum of the likelihood, from coefficients in the units of the rows if there are any."""
-    top = Climb(likelihood, starting_point(likelihood, None) if start is None else likelihood.coordinates(start))
+def summit(likelihood: JeffreysLikelihood, start: Array | None = None) -> Climb:
+    """Return the maximum of the likelihood, from coefficients (d + 1, 1) in the units of the rows if there are any."""
+    top = Climb(likelihood, starting_point(likelihood, None) if start is None else likelihood.coordinates(start).T)
     top.run(TIGHT)
     return top
 
@@ -140,30 +137,25 @@ class Ends:
         self.summit, self.drop = top, drop
         self.level = float(top.found.value[0]) - drop
         self.near = max(TIGHT, ROUNDING * abs(self.level))
-        self.top = planes @ top.B[:, 0]
-        self.secants = Secants(*planes.shape)
-        self.secants.A[:] = top.secants.A
-        self.before = np.repeat(top.B, len(planes), axis=1)
-        self.slope = np.repeat(top.found.penalty_score, len(planes), axis=1)
-        curvature = top.secants.curvature(np.zeros(1, dtype=np.intp), top.found.information)
-        across = np.linalg.solve(curvature[0], planes.T)
-        self.B = self.before + sides * np.sqrt(2.0 * drop / (planes.T * across).sum(axis=0)) * across
-        self.inner, self.outer = np.zeros(len(planes)), np.full(len(planes), np.inf)
-        self.size = np.zeros(len(planes))
+        self.top = planes @ top.B[0]
+        n_ends, across = len(planes), steps_across(top, planes)
+        before, slope, A = (np.repeat(part, n_ends, axis=0) for part in (top.B, top.found.penalty_score, top.A))
+        self.B = before + (sides * np.sqrt(2.0 * drop / dots(planes, across)))[:, None] * across
+        self.goal = planes, sides, self.top, self.level, self.near
+        self.state = self.B, before, slope, A, np.zeros(n_ends), np.zeros(n_ends), np.full(n_ends, np.inf)
 
     def search(self) -> Array:
         """Return the ends in the user's units; infinity where nothing bounds it, NaN where none was found."""
         going = np.arange(len(self.planes))
         for _ in range(JOINT_PASSES):
-            found = self.likelihood.at(self.B[:, going])
-            off = self._move(going, found)
-            going = going[off]
+            found = self.likelihood.at(self.B[going])
+            going = going[~self.likelihood.arithmetic.approach(going, found, self.goal, self.state)]
             if not going.size:
                 break
-        ends: Array = (self.planes.T * self.B).sum(axis=0)
+        ends = dots(self.planes, self.B)
         for k in going.tolist():
             ends[k] = self._walk(k, self.summit)
-        if ends.size**2 * self.likelihood.rows.n_rows * self.B.shape[0] ** 2 <= CHECKED:
+        if ends.size**2 * self.likelihood.rows.n_rows * self.B.shape[1] ** 2 <= CHECKED:
             self._check(ends)
         return ends
 
@@ -180,18 +172,18 @@ class Ends:
     def _higher(self, which: np.ndarray, ends: Array) -> Iterator[tuple[int, Climb]]:
         """Yield of some ends the greatest of the maxima in their planes, if it is above the level."""
         a = self.planes[which]
-        across = self._across(self.summit, a)
-        across /= (a.T * across).sum(axis=0)
-        ways = (self.summit.B[:, :, None] + (self.B - self.summit.B)[:, :, None] * WAYS).reshape(len(self.B), -1)
-        starts = ways[:, None, :] + across[:, :, None] * (ends[:, None] - a @ ways)
-        starts, of_end = starts.reshape(len(self.B), -1), np.repeat(which, ways.shape[1])
+        across = steps_across(self.summit, a)
+        across /= dots(a, across)[:, None]
+        ways = np.concatenate([self.summit.B + share * (self.B - self.summit.B) for share in WAYS])
+        starts = ways + across[:, None] * (ends[:, None] - a @ ways.T)[:, :, None]
+        starts, of_end = starts.reshape(-1, ways.shape[1]), np.repeat(which, len(ways))
         tried = self.likelihood.at(starts).value > self.level - LOW
-        climb, of_end = Climb(self.likelihood, starts[:, tried], self.planes[of_end[tried]]), of_end[tried]
+        climb, of_end = Climb(self.likelihood, starts[tried], self.planes[of_end[tried]]), of_end[tried]
         climb.run(ENOUGH)
         for k in which.tolist():
             best = int(np.argmax(np.where(of_end == k, climb.found.value, -np.inf)))
-            if climb.found.value[best] > self.level + max(ENOUGH, self.near):
-                higher = Climb(self.likelihood, climb.B[:, [best]], self.planes[[k]])
+            if climb.found.value[best] > self.level + max(HIGHER, self.near):
+                higher = Climb(self.likelihood, climb.B[[best]], self.planes[[k]])
                 higher.run(TIGHT)
                 yield k, higher
 
@@ -200,11 +192,11 @@ class Ends:
 
         The root of the fall is nearly linear in the position, so the search is Newton's for it, within a bracket.
         """
-        a, side, want = self.planes[[k]], float(self.sides[k]), np.sqrt(2.0 * self.drop)
-        B, across, outer = here.B, self._across(here, a), np.inf
-        inner = at = side * ((a @ B).item() - float(self.top[k]))
+        a, side, want = self.planes[k], float(self.sides[k]), np.sqrt(2.0 * self.drop)
+        B, across, outer = here.B, steps_across(here, a[None])[0], np.inf
+        inner = at = side * float(a @ B[0] - self.top[k])
         root = np.sqrt(2.0 * max(float(self.summit.found.value[0] - here.found.value[0]), 0.0))
-        t = at + (want - root) * float(np.sqrt((a @ across).item()))
+        t = at + (want - root) * float(np.sqrt(a @ across))
         for _ in range(MOST_PASSES):
             start = B + side * (t - at) * across / (a @ across)
             if not np.isfinite(self.likelihood.at(start).value[0]):
@@ -212,69 +204,27 @@ class Ends:
                     return side * np.inf
                 t = 0.5 * (at + t)
                 continue
-            here = Climb(self.likelihood, start, a)
+            here = Climb(self.likelihood, start, a[None])
             here.run(TIGHT)
-            across = self._across(here, a)
+            across = steps_across(here, a[None])[0]
             fall = max(float(self.summit.found.value[0] - here.found.value[0]), 1e-300)
-            slope = -side * (here.found.score.T @ across).item() / (a @ across).item() / np.sqrt(2.0 * fall)
+            slope = -side * float(here.found.score[0] @ across / (a @ across)) / np.sqrt(2.0 * fall)
             B, at, off = here.B, t, want - np.sqrt(2.0 * fall)
             inner, outer = (t, outer) if off > 0.0 else (inner, t)
             wanted = t + off / slope if slope > 0.0 else np.inf
             if abs(off) <= self.near or outer <= inner * (1.0 + 1e-15):
-                self.B[:, [k]] = B
+                self.B[k] = B[0]
                 return float(self.top[k] + side * (wanted if np.isfinite(wanted) else t))
             middle = REACH * t if np.isinf(outer) else 0.5 * (inner + outer)
             t = float(wanted if inner < wanted < min(outer, REACH * t) else middle)
         return side * np.inf if np.isinf(outer) else np.nan
 
-    @staticmethod
-    def _across(climb: Climb, a: Array) -> Array:
-        curvature = climb.secants.curvature(np.zeros(1, dtype=np.intp), climb.found.information)
-        return np.asarray(np.linalg.solve(curvature[0], a.T), dtype=np.float64)
 
-    def _move(self, going: np.ndarray, found: Points) -> np.ndarray:
-        """Take the next steps, or half of the last where that led too far; return a mask of those not there yet."""
-        a, side = self.planes[going].T, self.sides[going]
-        at, last = self.B[:, going], self.before[:, going]
-        finite = np.isfinite(found.value)
-        known = going[finite]
-        self.secants.learn(known, (at - last)[:, finite], (found.penalty_score - self.slope[:, going])[:, finite])
-        information = np.where(finite[:, None, None], found.information, np.eye(len(a)))
-        curvature = self.secants.curvature(going, information)
-        up, across = np.moveaxis(np.linalg.solve(curvature, np.stack([found.score.T, a.T], axis=2)), 2, 0)
-        up, across = up.T, across.T
-        per_t, rise, gain = (a * across).sum(axis=0), side * (a * up).sum(axis=0), (found.score * up).sum(axis=0)
-        off_profile = np.sqrt(np.maximum(gain - rise**2 / per_t, 0.0))
-        good = finite & (off_profile <= FAR)
-        t = side * ((a * at).sum(axis=0) - self.top[going])
-        peak = found.value + 0.5 * gain - self.level
-        wanted = t + rise + np.sqrt(np.maximum(2.0 * peak, 0.0) * per_t)
-        wanted = self._within_bracket(
-            going, good, t, found.value + 0.5 * off_profile**2 - self.level, off_profile, wanted
-        )
-        push = side * (wanted - t - rise) / per_t
-        step = up + push * across
-        size = np.sqrt(np.maximum((step * (found.score + push * a)).sum(axis=0), 0.0))
-        last_size = self.size[going]
-        there = good & ((size <= self.near) | ((size < SHRINKS * last_size) & (size**2 <= self.near * last_size)))
-        self.size[going] = np.where(good, size, 0.0)
-        self.before[:, going] = np.where(good, at, last)
-        self.slope[:, going[good]] = found.penalty_score[:, good]
-        self.B[:, going] = np.where(good, at + step, 0.5 * (at + last))
-        off: np.ndarray = ~there
-        return off
-
-    def _within_bracket(
-        self, going: np.ndarray, good: np.ndarray, t: Array, above: Array, off_profile: Array, wanted: Array
-    ) -> Array:
-        """Narrow the brackets by profiles that are ``above`` the level at t, and return positions within them."""
-        tells = good & (off_profile < NEAR) & (np.abs(above) > CLOSE)
-        inner, outer = self.inner[going], self.outer[going]
-        inner = np.where(tells & (above > 0.0), np.maximum(inner, t), inner)
-        outer = np.where(tells & (above < 0.0), np.minimum(outer, t), outer)
-        self.inner[going], self.outer[going] = inner, outer
-        farthest = np.where(np.isinf(outer), REACH * np.maximum(t, inner), 0.5 * (inner + outer))
-        return np.where((wanted > inner) & (wanted < np.minimum(outer, REACH * np.maximum(t, inner))), wanted, farthest)
+def steps_across(climb: Climb, planes: Array) -> Array:
+    """Return, for vectors a of shape (k, m), the steps from a point on its way up to ``a'b`` one higher."""
+    divide, one = climb.likelihood.arithmetic.divide, np.zeros(1, dtype=np.intp)
+    across: Array = divide(climb.A, one, climb.found.information, planes[None])[0]
+    return across
 
 
 def batches(n: int, width: int) -> Iterator[np.ndarray]:

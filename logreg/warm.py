@@ -9,9 +9,10 @@ from typing import Any, get_args
 import numpy as np
 from scipy import sparse
 
-from logreg import newton
+from logreg import newton, points
 from logreg.columns import Category, Columns, Numbers
 from logreg.coordinate import QuadraticModel
+from logreg.estimator import LogisticRegression
 from logreg.nearby import fit_together
 from logreg.penalty import ElasticNet, Ridge
 from logreg.rows import SelectableRows, VersionedRows, Versions
@@ -47,8 +48,8 @@ def warm_up() -> None:
     Fits of a million numbers and more run compiled code, which the first of them on a machine compiles and the first
     in a process loads. Call this where the wait would disturb, for example when a service starts. It takes about 20
     seconds with an empty cache and two with a full one, and covers dense float64 and float32 of either order,
-    sparse matrices and category columns, on one thread and on several, elastic nets, cross-validation, and many models
-    of few rows.
+    sparse matrices and category columns, on one thread and on several, elastic nets, cross-validation, many models of
+    few rows, and Firth's penalty.
 
     The cache is the package's own ``__pycache__``; where that cannot be written to, the user's cache folder
     (``~/.cache/numba`` on Linux); or the folder that the environment variable ``NUMBA_CACHE_DIR`` names. Where none can
@@ -78,4 +79,6 @@ def warm_up() -> None:
             rows.coordinate_step(w[:, 0], np.arange(2), ElasticNet.nothing(2), 1.0, True)
     with SelectableRows(np.eye(N_COLUMNS), y[:N_COLUMNS] + np.arange(N_COLUMNS, dtype=np.int8) % 2) as few:
         fit_together(few, Ridge(np.ones(newton.COMPILED_FROM // few.n_values)), Limits())
+    n = points.COMPILED_FROM
+    LogisticRegression(penalty="firth", inference=True).fit(np.arange(n)[:, None] % 3, np.arange(n) % 2)
     QuadraticModel(np.eye(2)).minimise(np.ones(2), np.zeros(2), ElasticNet.nothing(2), 1.0)

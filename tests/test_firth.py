@@ -13,7 +13,8 @@ import logreg.jeffreys as room
 from logreg.columns import NO_COLUMN, Category, Columns, Numbers
 from logreg.datasets import load_endometrial
 from logreg.firth import fit_firth
-from logreg.firth_profile import penalised_likelihood_tests, profile_intervals
+from logreg.firth_profile import penalised_likelihood_tests, summit
+from logreg.firth_profile import profile_intervals as intervals_of_summit
 from logreg.jeffreys import JeffreysLikelihood
 from logreg.rows import SelectableRows
 from logreg.solve import NonFiniteSumsError
@@ -44,10 +45,15 @@ def everything(target):
         target.rows.in_user_units(W)[:, 0],
         np.sqrt(np.diag(found.covariance)),
         [found.log_likelihood, found.penalised_log_likelihood],
-        penalised_likelihood_tests(target, W)[0],
+        penalised_likelihood_tests(summit(target, W))[0],
         profile_intervals(target, W).ravel(),
     ]
     return np.concatenate(parts)
+
+
+def profile_intervals(target, start=None, **options):
+    """Return the intervals, with the search for the maximum."""
+    return intervals_of_summit(summit(target, start), **options)
 
 
 def penalised(w, X, y, weight=1.0, offset=0.0, tau=0.5):
@@ -119,7 +125,7 @@ def test_an_optimiser_without_slopes_agrees(data, tau, intercept):
     ours = coefficients(target)[: Z.shape[1]]
     theirs, top = maximised(Z, y, ours + 0.01, **given)
     np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
-    statistic, p_value = penalised_likelihood_tests(target)
+    statistic, p_value = penalised_likelihood_tests(summit(target))
     for j in range(Z.shape[1]):
         below = maximised(Z, y, theirs, fixed=j, **given)[1]
         assert statistic[j] == pytest.approx(2.0 * (top - below), abs=1e-7)
@@ -179,7 +185,7 @@ def test_firthmodels_agrees(data):
     theirs.fit(data.X, data.y, sample_weight=data.weight, offset=data.offset).lrt()
     target = likelihood(data.X, data.y, data.weight, data.offset)
     np.testing.assert_allclose(coefficients(target), np.append(theirs.coef_, theirs.intercept_), atol=1e-7)
-    np.testing.assert_allclose(penalised_likelihood_tests(target)[1], theirs.lrt_pvalues_, atol=1e-7)
+    np.testing.assert_allclose(penalised_likelihood_tests(summit(target))[1], theirs.lrt_pvalues_, atol=1e-7)
     ends = theirs.conf_int(method="pl", tol=1e-9, max_iter=500)
     np.testing.assert_allclose(profile_intervals(target), ends, atol=1e-7)
 
@@ -249,7 +255,6 @@ def test_categories_are_their_levels(data):
 def test_columns_too_many_for_pairs_and_batches_of_points_change_nothing(data, monkeypatch):
     plain = everything(likelihood(data.X, data.y, data.weight))
     monkeypatch.setattr(room, "PAIRED_WIDTH", 0)
-    monkeypatch.setattr(room, "NARROW", 0)
     monkeypatch.setattr(profile_room, "NUMBERS", 20)
     np.testing.assert_allclose(everything(likelihood(data.X, data.y, data.weight)), plain, rtol=1e-7)
 

@@ -250,7 +250,7 @@ class Inference:
 
     def _firth_intervals(self, setup: Setup, model: LogisticRegression, method: str, level: float) -> pd.DataFrame:
         """Return profile intervals of Firth's likelihood."""
-        from logreg.firth_profile import profile_intervals
+        from logreg.firth_profile import profile_intervals, summit
         from logreg.inference.penalised import likelihood_of
 
         if method == "score":
@@ -259,7 +259,7 @@ class Inference:
         ends = np.full((len(w), 2), np.nan)
         start = setup.rows.from_user_units(w[:, None])
         places = slice(None) if setup.intercept else slice(-1)
-        ends[places] = profile_intervals(likelihood_of(setup, model), start, level=level)
+        ends[places] = profile_intervals(summit(likelihood_of(setup, model), start), level=level)
         low, high = self._ordered(ends).T
         terms, estimates = self._terms_and_intercept(), self._ordered(w)
         return pd.DataFrame({"term": terms, "estimate": estimates, "conf_low": low, "conf_high": high})

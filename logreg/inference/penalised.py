@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from logreg.firth import FirthSolution, fit_firth
-from logreg.firth_profile import penalised_likelihood_tests, profile_intervals
+from logreg.firth_profile import TIGHT, penalised_likelihood_tests, profile_intervals
 from logreg.inference.information import Information, null_loss
 from logreg.inference.optimum import Optimum
 from logreg.jeffreys import JeffreysLikelihood
@@ -39,8 +39,9 @@ def fit_penalised(
         statistic, ends = np.full(d, np.nan), np.full((d, 2), np.nan)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # an end that is not found is NaN
-            statistic[places] = penalised_likelihood_tests(likelihood, W)[0]
-            ends[places] = profile_intervals(likelihood, W)
+            found.climb.run(TIGHT)
+            statistic[places] = penalised_likelihood_tests(found.climb)[0]
+            ends[places] = profile_intervals(found.climb)
     return found.solution, information_of_firth(setup, found, W, statistic, ends)
 
 
