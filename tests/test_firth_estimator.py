@@ -56,6 +56,22 @@ def test_repeated_rows_are_weights(tumours):
     np.testing.assert_allclose(weighted.iloc[:, 1:], repeated.iloc[:, 1:], rtol=1e-5)
 
 
+@pytest.mark.parametrize("flic", [False, True])
+def test_rows_of_another_fit_are_refused(tumours, flic):
+    X, y = tumours
+    clf = LogisticRegression(penalty="firth", flic=flic).fit(X, y)
+    asks = (
+        lambda *rows: clf.covariance("HC1", *rows),
+        lambda *rows: clf.conf_int(*rows, method="profile"),
+        lambda *rows: clf.influence(*rows),
+    )
+    for ask in asks:
+        ask(X, y)
+        for others in ((X[::-1], y), (X.iloc[20:], y[20:]), (X, y, np.arange(len(y)) % 3 + 1.0)):
+            with pytest.raises(ValueError, match=r"standard errors from the optimum of these rows"):
+                ask(*others)
+
+
 @pytest.mark.parametrize("call", ["bootstrap", "loo_scores", "influence", "drop1"])
 def test_what_is_not_known_under_it_says_so(firth, tumours, call):
     if call == "influence":

@@ -250,16 +250,15 @@ class Inference:
 
     def _firth_intervals(self, setup: Setup, model: LogisticRegression, method: str, level: float) -> pd.DataFrame:
         """Return profile intervals of Firth's likelihood."""
-        from logreg.firth_profile import profile_intervals, summit
-        from logreg.inference.penalised import likelihood_of
+        from logreg.firth_profile import profile_intervals
+        from logreg.inference.penalised import summit_of_fit
 
         if method == "score":
             raise ValueError("method='score' is not known for penalty='firth'; use 'wald' or 'profile'.")
         w = self._all_coefficients()
         ends = np.full((len(w), 2), np.nan)
-        start = setup.rows.from_user_units(w[:, None])
         places = slice(None) if setup.intercept else slice(-1)
-        ends[places] = profile_intervals(summit(likelihood_of(setup, model), start), level=level)
+        ends[places] = profile_intervals(summit_of_fit(setup, model, w), level=level)
         low, high = self._ordered(ends).T
         terms, estimates = self._terms_and_intercept(), self._ordered(w)
         return pd.DataFrame({"term": terms, "estimate": estimates, "conf_low": low, "conf_high": high})
@@ -435,11 +434,15 @@ class Inference:
         return found
 
     def _check_rows(self, setup: Setup, information: Information) -> None:
-        """Raise if these rows are not those of the fit; Firth's optimum is not looked for."""
+        """Raise if these rows are not those of the fit."""
+        from logreg.inference.penalised import summit_of_fit
         from logreg.leave_one_out import check_rows
 
-        if information.penalty != "firth":
-            check_rows(self._with_penalty(), setup, self._all_coefficients(), information.root)
+        model, w = self._with_penalty(), self._all_coefficients()
+        if information.penalty == "firth":
+            summit_of_fit(setup, model, w)
+        else:
+            check_rows(model, setup, w, information.root)
 
     def _known(self, *, with_curvature: bool = False) -> Information:
         """Return what was kept of the curvature; raise if nothing was, or where a separated fit has none."""

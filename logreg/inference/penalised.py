@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from logreg.firth import FirthSolution, fit_firth
-from logreg.firth_profile import TIGHT, penalised_likelihood_tests, profile_intervals
+from logreg.firth import Climb, FirthSolution, fit_firth
+from logreg.firth_profile import TIGHT, penalised_likelihood_tests, profile_intervals, summit
 from logreg.inference.information import Information, null_loss
 from logreg.inference.optimum import Optimum
 from logreg.jeffreys import JeffreysLikelihood
+from logreg.leave_one_out import check_distance
 from logreg.loss import Array
 from logreg.penalty import Ridge
 from logreg.setup import Setup
@@ -49,6 +50,20 @@ def likelihood_of(setup: Setup, estimator: Any) -> JeffreysLikelihood:
     """Return Firth's likelihood of the rows of a fit."""
     total = setup.total_weight
     return JeffreysLikelihood(setup.rows, estimator.firth_weight, total, setup.intercept, setup.names)
+
+
+def summit_of_fit(setup: Setup, estimator: Any, w: Array) -> Climb:
+    """Return the maximum over these rows; raise if a fit that converged, to w in the user's units, is not there.
+
+    Apart from the intercept, where ``flic`` has moved it.
+    """
+    likelihood, W = likelihood_of(setup, estimator), setup.rows.from_user_units(w[:, None])
+    top = summit(likelihood, W)
+    away, information = likelihood.coordinates(W)[:, 0] - top.B[0], top.found.information[0]
+    if estimator.flic and setup.intercept:
+        away[-1] = -(information[-1, :-1] @ away[:-1]) / information[-1, -1]
+    check_distance(estimator, float(np.sqrt(away @ information @ away)))
+    return top
 
 
 def information_of_firth(
