@@ -106,27 +106,33 @@ def factorise(H: Any) -> float:
 
 
 @compiled
+def copy(H: Any, U: Any) -> None:
+    """Write H over U, element by element, which compiles in a fraction of the time that a slice takes."""
+    for i in range(len(H)):
+        for j in range(len(H)):
+            U[i, j] = H[i, j]
+
+
+@compiled
 def invert(information: Any) -> Any:
     """Do as :func:`logreg.points.invert`."""
     n_points, k, _ = information.shape
     log_det, inverse = np.empty(n_points), np.zeros((n_points, k, k))
     U, V = np.empty((k, k)), np.empty((k, k))  # V = U^-1
     for point in range(n_points):
-        U[:] = information[point]
+        copy(information[point], U)
         log_det[point] = factorise(U)
         if log_det[point] == -math.inf:
             continue
         found = inverse[point]
         for i in range(k - 1, -1, -1):
-            row = V[i, i:]
-            row[:] = 0.0
-            row[0] = 1.0
+            unit = 1.0 / U[i, i]
+            for j in range(i, k):
+                V[i, j] = unit if i == j else 0.0
             for j in range(i + 1, k):
-                share, below, after = U[i, j], V[j, j:], V[i, j:]
+                share, below, after = U[i, j] * unit, V[j, j:], V[i, j:]
                 for c in range(below.size):
                     after[c] -= share * below[c]
-            for c in range(row.size):
-                row[c] /= U[i, i]
         for i in range(k):
             for j in range(i, k):
                 total, one, other = 0.0, V[i, j:], V[j, j:]
@@ -168,9 +174,12 @@ def learn(A: Any, which: Any, step: Any, gained: Any) -> None:
 @compiled
 def factorise_curvature(A: Any, information: Any, U: Any) -> None:
     """Write the factor of ``I - A``, or of I where that is not positive definite."""
-    U[:] = information - A
+    for i in range(len(U)):
+        row, whole, learnt = U[i], information[i], A[i]
+        for j in range(row.size):
+            row[j] = whole[j] - learnt[j]
     if factorise(U) == -math.inf:
-        U[:] = information
+        copy(information, U)
         factorise(U)
 
 
@@ -193,10 +202,12 @@ def solve(U: Any, x: Any) -> None:
 def divide(A: Any, which: Any, information: Any, slopes: Any) -> Any:
     """Do as :func:`logreg.points.divide`."""
     n_points, n_slopes, k = slopes.shape
-    found, U = slopes.copy(), np.empty((k, k))
+    found, U = np.empty((n_points, n_slopes, k)), np.empty((k, k))
     for point in range(n_points):
         factorise_curvature(A[which[point]], information[point], U)
         for r in range(n_slopes):
+            for i in range(k):
+                found[point, r, i] = slopes[point, r, i]
             solve(U, found[point, r])
     return found
 
@@ -211,17 +222,22 @@ def aim(which: Any, known: Any, ahead: Any) -> None:
     for point in which:
         up, slope = step[point], score[point]
         factorise_curvature(A[point], information[point], U)
-        up[:] = slope
+        for i in range(width):
+            up[i] = slope[i]
         solve(U, up)
         if planes.size:
             a = planes[point]
-            across[:] = a
+            for i in range(width):
+                across[i] = a[i]
             solve(U, across)
             share = np.dot(a, up) / np.dot(a, across)
             for i in range(width):
                 up[i] -= share * across[i]
         distance[point] = math.sqrt(max(np.dot(up, slope), 0.0))
-        length[point] = min(1.0, LONGEST / max(np.abs(up).max(), 1e-300))
+        longest = 1e-300
+        for i in range(width):
+            longest = max(longest, abs(up[i]))
+        length[point] = min(1.0, LONGEST / longest)
 
 
 @compiled
@@ -245,13 +261,17 @@ def approach(going: Any, found: Any, goal: Any, state: Any) -> Any:
     B, before, known_slope, A, sizes, _, _ = state
     value, _, score, slope, information = found
     width = score.shape[1]
-    arrived, U, missed = np.zeros(going.size, dtype=np.bool_), np.empty((width, width)), np.empty(width)
+    arrived, U, buffers = np.zeros(going.size, dtype=np.bool_), np.empty((width, width)), np.empty((5, width))
+    moved, gained, missed, up, across = buffers[0], buffers[1], buffers[2], buffers[3], buffers[4]
     for point in range(going.size):
         k = going[point]
-        a, side, at, g = planes[k], sides[k], B[k], score[point]
-        up, across, per_t, rise, gain, off_profile = g.copy(), a.copy(), 1.0, 0.0, 0.0, math.inf
+        a, side, at, last, g = planes[k], sides[k], B[k], before[k], score[point]
+        there, known = slope[point], known_slope[k]
+        per_t, rise, gain, off_profile = 1.0, 0.0, 0.0, math.inf
         if math.isfinite(value[point]):
-            learn_step(A[k], at - before[k], slope[point] - known_slope[k], missed)
+            for i in range(width):
+                moved[i], gained[i], up[i], across[i] = at[i] - last[i], there[i] - known[i], g[i], a[i]
+            learn_step(A[k], moved, gained, missed)
             factorise_curvature(A[k], information[point], U)
             solve(U, up)
             solve(U, across)
@@ -259,7 +279,8 @@ def approach(going: Any, found: Any, goal: Any, state: Any) -> Any:
             off_profile = math.sqrt(max(gain - rise * rise / per_t, 0.0))
         if not off_profile <= FAR:
             sizes[k] = 0.0
-            at[:] = 0.5 * (at + before[k])
+            for i in range(width):
+                at[i] = 0.5 * (at[i] + last[i])
             continue
         t = side * (np.dot(a, at) - top[k])
         wanted = t + rise + math.sqrt(max(2.0 * (value[point] + 0.5 * gain - level), 0.0) * per_t)
@@ -269,10 +290,9 @@ def approach(going: Any, found: Any, goal: Any, state: Any) -> Any:
         for i in range(width):
             up[i] += push * across[i]
             size += up[i] * (g[i] + push * a[i])
+            last[i], known[i] = at[i], there[i]
+            at[i] += up[i]
         size, last_size = math.sqrt(max(size, 0.0)), sizes[k]
         arrived[point] = size <= near or (size < SHRINKS * last_size and size * size <= near * last_size)
         sizes[k] = size
-        before[k] = at
-        known_slope[k] = slope[point]
-        at += up
     return arrived
