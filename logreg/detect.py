@@ -13,7 +13,7 @@ from logreg.setup import Setup
 
 def detect_separation(
     X: Any,
-    y: Any,
+    y: Any = None,
     sample_weight: ArrayLike | None = None,
     *,
     fit_intercept: bool = True,
@@ -69,4 +69,4 @@ def detect_separation(
     estimator = LogisticRegression(penalty=None, fit_intercept=fit_intercept, **options)
     setup = Setup.learn(estimator, X, y, sample_weight, None, drop_first=True)
     with setup:
-        return separation_of(setup.rows, setup.names, intercept=fit_intercept)
+        return separation_of(setup.source, setup.names, intercept=fit_intercept)

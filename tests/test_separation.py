@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from logreg import LogisticRegression
 from logreg.datasets import load_breast_cancer, load_endometrial, load_titanic
 from logreg.detect import detect_separation
-from logreg.inference import recession, separation
+from logreg.inference import margins, recession, separation
 from logreg.inference.separation import limits_of
 from logreg.inference.suspicion import suspicious
 from logreg.setup import Setup
@@ -328,9 +328,9 @@ def test_few_rows_at_a_time_find_the_same(monkeypatch, kind, form):
         y[X[:, 4] > 0] = 1
     expected = detect_separation(form(X), y)
     assert expected.kind == kind
-    monkeypatch.setattr(recession, "FIRST_ROWS", 20)
-    monkeypatch.setattr(recession, "FIRST_ROWS_A_COLUMN", 2)
-    monkeypatch.setattr(recession, "MORE_ROWS", 10)
+    monkeypatch.setattr(margins, "FIRST_ROWS", 20)
+    monkeypatch.setattr(margins, "FIRST_ROWS_A_COLUMN", 2)
+    monkeypatch.setattr(margins, "MORE_ROWS", 10)
     monkeypatch.setattr(recession, "FEW_ROWS", 100)
     found = detect_separation(form(X), y)
     np.testing.assert_array_equal(found.rows, expected.rows)

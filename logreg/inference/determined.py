@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
-from typing import NamedTuple
+from functools import partial
+from typing import NamedTuple, Self
 
 import numpy as np
 
 from logreg.rank import repeats
-from logreg.rows import SelectableRows
+from logreg.rows import PartedRows, SelectableRows
 from logreg.scale import Scale
 from logreg.solve import NonFiniteSumsError
 from logreg.sums import Array, CurvatureKind, Sums
@@ -51,38 +52,67 @@ def to_user_units(scale: Scale, origin: Array | None) -> Array:
     return T
 
 
-def finite_terms(rows: SelectableRows, left: np.ndarray, intercept: bool, origin: Array | None) -> np.ndarray:
-    """Return a mask of the coefficients that some rows determine, shape (d + 1,)."""
-    if not left.any():
-        return np.append(np.zeros(rows.n_columns, dtype=bool), not intercept)
-    T, _, vectors = determined(sums_at_zero(rows, left, "full"), intercept, origin)
+def finite_terms(sums: Sums, intercept: bool, origin: Array | None) -> np.ndarray:
+    """Return a mask of the coefficients that rows of such sums determine, shape (d + 1,)."""
+    if not sums.weight.any():
+        return np.append(np.zeros(len(sums.gradient) - 1, dtype=bool), not intercept)
+    T, _, vectors = determined(sums, intercept, origin)
     open_part = np.linalg.norm(T - (T @ vectors) @ vectors.T, axis=1)
     finite: np.ndarray = open_part <= OPEN * np.linalg.norm(T, axis=1)
     return finite
 
 
-def independent(
-    rows: SelectableRows, counted: np.ndarray, intercept: bool, left_out: np.ndarray | None = None
-) -> tuple[np.ndarray, Sums]:
-    """Return the columns that are no combination of columns to their left, and the sums of these; one pass.
+class Design(NamedTuple):
+    """Columns that are no combination of columns to their left, and what they are read relative to."""
 
-    Those of a mask are left out.
-    """
-    sums = sums_at_zero(plain(rows), counted, "full")
+    kept: np.ndarray
+    origin: Array | None
+
+    @classmethod
+    def independent(
+        cls, rows: SelectableRows | PartedRows, intercept: bool, left_out: np.ndarray | None = None
+    ) -> tuple[Self, Sums]:
+        """Return those of some rows, but for those of a mask that are left out, and their sums; two passes.
+
+        Dense columns are read relative to their means, so that those far from zero keep their digits in products.
+        """
+        everything, d = np.arange(rows.n_columns), rows.n_columns
+        design = cls(everything, rows.origin)
+        if rows.is_dense and intercept:
+            sums = finite(rows.total(partial(design.sums, kind="diagonal")))
+            center = Scale.from_sums(sums, np.zeros(1), True).center[:-1]
+            design = cls(everything, center + (0.0 if rows.origin is None else rows.origin))
+        sums = finite(rows.total(design.sums))
+        assert sums.curvature is not None
+        scale = Scale.from_sums(sums, np.zeros(1), intercept)
+        if left_out is not None:
+            scale.unit[:-1][left_out] = 0.0
+        kept = np.flatnonzero(~repeats(scale.curvature(sums.curvature[0] / sums.weight[0])[:-1, :-1]))
+        among = np.append(kept, d)
+        sums = Sums(sums.weight, sums.loss, sums.gradient[among], sums.curvature[:, among[:, None], among])
+        return cls(kept, None if design.origin is None else design.origin[kept]), sums
+
+    def of(self, rows: SelectableRows) -> SelectableRows:
+        """Return rows with these columns only, relative to their origin."""
+        rows = copy.copy(rows if len(self.kept) == rows.n_columns else rows.take(self.kept))
+        if rows.is_dense:
+            rows.origin = self.origin
+        return rows
+
+    def plain(self, rows: SelectableRows) -> SelectableRows:
+        """Return the same, plain."""
+        return plain(self.of(rows))
+
+    def sums(self, rows: SelectableRows, kind: CurvatureKind = "full") -> Sums:
+        """Return the sums of the rows that count, all of weight 1, where every p is one half."""
+        return sums_of_counted(self.of(rows), kind)
+
+
+def finite(sums: Sums) -> Sums:
+    """Return sums after checking that they are numbers."""
     if not sums.all_finite():
         raise NonFiniteSumsError
-    assert sums.curvature is not None
-    scale = Scale.from_sums(sums, np.zeros(1), intercept)
-    if left_out is not None:
-        scale.unit[:-1][left_out] = 0.0
-    kept = np.flatnonzero(~repeats(scale.curvature(sums.curvature[0] / sums.weight[0])[:-1, :-1]))
-    among = np.append(kept, rows.n_columns)
-    return kept, Sums(sums.weight, sums.loss, sums.gradient[among], sums.curvature[:, among[:, None], among])
-
-
-def of_columns(rows: SelectableRows, columns: np.ndarray) -> SelectableRows:
-    """Return the rows with some of their columns, the rows themselves if that is all of them."""
-    return rows if len(columns) == rows.n_columns else rows.take(columns)
+    return sums
 
 
 def counted_rows(rows: SelectableRows) -> np.ndarray:
@@ -90,8 +120,15 @@ def counted_rows(rows: SelectableRows) -> np.ndarray:
     return np.ones(rows.n_rows, dtype=bool) if rows.weight is None else rows.weight > 0
 
 
+def sums_of_counted(rows: SelectableRows, kind: CurvatureKind = "full") -> Sums:
+    """Return the sums of the rows that count, all of weight 1, where every p is one half."""
+    return sums_at_zero(plain(rows), counted_rows(rows), kind)
+
+
 def sums_at_zero(rows: SelectableRows, chosen: np.ndarray, kind: CurvatureKind) -> Sums:
     """Return the sums of some rows, all of weight 1, where every p is one half; one pass."""
+    if not chosen.any():
+        return Sums.zeros(rows.n_columns, 1, kind)
     return rows.with_outcomes(rows.y, chosen.astype(np.float64)).sums(np.zeros((rows.n_columns + 1, 1)), kind)
 
 

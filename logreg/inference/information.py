@@ -160,8 +160,8 @@ def information_of(setup: Setup, optimum: Optimum, solution: Solution, redundanc
 
 def information_at_limit(setup: Setup, separation: Separation) -> Information:
     """Return the limit of a fit without a penalty where columns separate the outcomes."""
-    rows, total = setup.rows, setup.total_weight
-    limit = limits_of(rows, separation, total, setup.left_out)
+    rows, total = setup.source, setup.total_weight
+    limit = limits_of(rows, separation, total)
     n = len(limit.coefficients)
     return Information(
         estimates=limit.coefficients,

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from logreg.inference.recession import linear_scores
+from logreg.inference.margins import linear_scores, signs_of
 from logreg.loss import Array
 from logreg.penalty import Ridge
 from logreg.plan import are_few
@@ -110,10 +110,10 @@ class Margins(NamedTuple):
 
 def margins_of(rows: SelectableRows, W: Array) -> Array:
     """Return the scores of all rows, with the sign of their outcomes, shape (n,)."""
-    found = linear_scores(rows, W)
+    found = linear_scores(rows, W)[:, 0]
     if rows.offset is not None:
         found += rows.offset
-    found *= np.where(rows.y == 1, 1.0, -1.0)
+    found *= signs_of(rows)
     return found
 
 

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from sklearn.exceptions import ConvergenceWarning
 
-from logreg.inference.determined import (
-    counted_rows,
-    determined,
-    finite_terms,
-    independent,
-    of_columns,
-    plain,
-    to_user_units,
-)
+from logreg.inference.determined import Design, determined, finite_terms, to_user_units
+from logreg.inference.margins import Left, SignedRows
 from logreg.inference.optimum import Optimum
-from logreg.inference.recession import SignedRows, greatest_recession
+from logreg.inference.recession import UndecidedError, greatest_recession
 from logreg.inference.suspicion import n_suspicious, recession_of_newton
 from logreg.penalty import Ridge
 from logreg.plan import WIDEST_MATRIX, descend
@@ -50,21 +45,28 @@ class Separation:
     recession : ndarray of shape (d + 1,)
         The proof: ``X @ recession[:-1] + recession[-1]`` is 0 on ``rows``, to rounding, else positive for the second
         class and negative for the first.
-    rows : ndarray of int
-        The rows that nothing separates, ascending, of those that count.
+    rows : ndarray of int or None
+        The rows that nothing separates, ascending, of those that count. None for a scan and for Dask collections, whose
+        rows may be too many to be numbered.
+    n_separated : int
+        How many rows it improves.
     n_rows : int
         The rows that count: those of positive weight.
     terms : ndarray of str, shape (d,)
     fit_intercept : bool
+    rest : Rest
+        How to tell the rows that nothing separates.
     """
 
     kind: str | None
     directions: Array
     recession: Array
-    rows: np.ndarray
+    rows: np.ndarray | None
+    n_separated: int
     n_rows: int
     terms: np.ndarray
     fit_intercept: bool
+    rest: Rest = field(repr=False)
 
     def frame(self) -> pd.DataFrame:
         """Return a table with the columns ``term`` and ``limit``: inf, -inf, "finite" or "open"; intercept first."""
@@ -83,12 +85,23 @@ class Separation:
     def __str__(self) -> str:
         if self.kind is None:
             return "No combination of the columns separates the outcomes, so there is a finite optimum."
-        separated = self.n_rows - len(self.rows)
         return (
-            f"A combination of the columns separates the outcomes {KINDS[self.kind]}, in {separated} of {self.n_rows} "
-            f"rows, so without a penalty there is no finite optimum: coefficients would grow without end, those of "
-            f"{self.endless(self.terms)}."
+            f"A combination of the columns separates the outcomes {KINDS[self.kind]}, in {self.n_separated} of "
+            f"{self.n_rows} rows, so without a penalty there is no finite optimum: coefficients would grow without "
+            f"end, those of {self.endless(self.terms)}."
         )
+
+
+class Rest(NamedTuple):
+    """The rows that nothing separates, wherever they are."""
+
+    design: Design
+    left: Left
+
+    def alone(self, rows: SelectableRows) -> SelectableRows:
+        """Return the rows of the design, with a weight of 0 for all others."""
+        rows = self.design.of(rows)
+        return rows.with_outcomes(rows.y, self.left.of(rows) * (1.0 if rows.weight is None else rows.weight))
 
 
 class LimitFit(NamedTuple):
@@ -110,60 +123,61 @@ class LimitFit(NamedTuple):
 def separation_at(setup: Setup, optimum: Optimum) -> Separation | None:
     """Return how columns separate the outcomes of a fit without a penalty, None if they do not.
 
-    A Newton step there mostly proves that they do not; else it is found out exactly, of rows in memory. Data of more
-    columns than a matrix can have are not looked at.
+    A Newton step there mostly proves that they do not; else it is found out exactly, or we warn that it was not. Data
+    of more columns than a matrix can have are not looked at.
     """
     if setup.source.n_columns > WIDEST_MATRIX or not n_suspicious(optimum):
         return None
-    if isinstance(setup.source, PartedRows):  # linear programs need all rows; the descent has told what it saw
+    try:
+        found = separation_of(setup.source, setup.names, intercept=setup.intercept, left_out=setup.left_out)
+    except UndecidedError as error:
+        warnings.warn(str(error), ConvergenceWarning, stacklevel=2)
         return None
-    found = separation_of(setup.rows, setup.names, intercept=setup.intercept, left_out=setup.left_out)
     return found if found.kind else None
 
 
 def separation_of(
-    rows: SelectableRows, names: np.ndarray | None, *, intercept: bool, left_out: np.ndarray | None = None
+    source: SelectableRows | PartedRows,
+    names: np.ndarray | None,
+    *,
+    intercept: bool,
+    left_out: np.ndarray | None = None,
 ) -> Separation:
-    """Return the separation of rows, which are held, by columns but for those of a mask that are left out.
+    """Return the separation of rows by columns but for those of a mask that are left out.
 
     The terms are x0, x1, ... if they have no names.
     """
-    d = rows.n_columns
+    d = source.n_columns
     if d > WIDEST_MATRIX:
         raise ValueError(
             f"X has {d:,} columns, and separation is looked for among at most {WIDEST_MATRIX:,}; leave some out."
         )
-    counted = counted_rows(rows)
-    kept, moments = independent(rows, counted, intercept, left_out)
-    origin = None if rows.origin is None else rows.origin[kept]
-    rows = plain(of_columns(rows, kept))
-    dense = rows.is_dense
-    scale = Scale.from_sums(moments, np.zeros(1), intercept and dense)  # sparse columns stay sparse
+    design, moments = Design.independent(source, intercept, left_out)
+    rows = source.changed(design.plain)
+    scale = Scale.from_sums(moments, np.zeros(1), intercept and rows.is_dense)  # sparse columns stay sparse
     scale.unit[-1] = intercept
     signed = SignedRows(rows, scale)
-    proven = recession_of_newton(signed, counted, intercept) if len(kept) > FAST_PROGRAMS else None
-    B, left = greatest_recession(signed, counted) if proven is None else proven
-    places, T = np.append(kept, d), to_user_units(scale, origin)
+    proven = recession_of_newton(signed, intercept) if len(design.kept) > FAST_PROGRAMS else None
+    B, each = greatest_recession(signed) if proven is None else proven
+    left = Left(scale.coefficients(each))
+    sums = rows.total(left.sums)
+    places, T = np.append(design.kept, d), to_user_units(scale, design.origin)
     directions, recession = np.full(d + 1, np.nan), np.zeros(d + 1)
     recession[places] = T @ B
     rounding = np.linalg.norm(T, axis=1) * np.abs(B).max(initial=0.0) * ROUNDING
     # A coefficient is finite if the rows left determine it. If not, some receding directions move it; where all that
     # do agree on the sign, the one that separates most rows has that sign. Where they do not, it is one of many.
-    endless = ~finite_terms(rows, left, intercept, origin)
+    endless = ~finite_terms(sums, intercept, design.origin)
     unclear = np.abs(recession[places]) <= rounding
     directions[places] = np.where(endless, np.where(unclear, np.nan, np.inf * np.sign(T @ B + unclear)), 0.0)
-    found, n = np.flatnonzero(left), int(counted.sum())
-    kind = None if len(found) == n else "quasi" if len(found) else "complete"
+    rest, n_left, n = Rest(design, left), round(float(sums.weight[0])), source.n_counted
+    kind = None if n_left == n else "quasi" if n_left else "complete"
+    found = np.flatnonzero(left.of(rows)) if isinstance(rows, SelectableRows) else None
     terms = np.array([f"x{j}" for j in range(d)], dtype=object) if names is None else np.asarray(names, dtype=object)
-    return Separation(kind, directions, recession, found, n, terms, intercept)
+    return Separation(kind, directions, recession, found, n - n_left, n, terms, intercept, rest)
 
 
-def limits_of(
-    rows: SelectableRows,
-    separation: Separation,
-    total_weight: float | None = None,
-    left_out: np.ndarray | None = None,
-) -> LimitFit:
+def limits_of(rows: SelectableRows | PartedRows, separation: Separation, total_weight: float | None = None) -> LimitFit:
     """Return what a fit of these rows without a penalty tends to: the fit of the rows that nothing separates.
 
     The others fit perfectly in the limit. The coefficients that the rest determine are finite, and have the standard
@@ -171,13 +185,11 @@ def limits_of(
 
     Parameters
     ----------
-    rows : SelectableRows
+    rows : SelectableRows or PartedRows
         Those of the separation, with their weights and offsets.
     separation : Separation
     total_weight : float, default=None
         The sum of the weights as given, for standard errors and deviance; None: that of the rows.
-    left_out : ndarray of bool, shape (d,), default=None
-        Columns that are not in the model, as of the separation.
 
     Notes
     -----
@@ -186,14 +198,10 @@ def limits_of(
     intercept, d = separation.fit_intercept, rows.n_columns
     limit = separation.directions.copy()
     errors = np.where(np.isinf(limit), np.inf, limit)
-    if not len(separation.rows):
+    if separation.kind == "complete":
         return LimitFit(limit, errors, 0.0)
-    kept, _ = independent(rows, counted_rows(rows), intercept, left_out)
-    origin = None if rows.origin is None else rows.origin[kept]
-    chosen = np.zeros(rows.n_rows)
-    chosen[separation.rows] = 1.0 if rows.weight is None else rows.weight[separation.rows]
     scaled = 1.0 if total_weight is None else total_weight / rows.total_weight
-    rows = of_columns(rows, kept).with_outcomes(rows.y, chosen)
+    (kept, origin), rows = separation.rest.design, rows.changed(separation.rest.alone)
     start, free = np.zeros((len(kept) + 1, 1)), Ridge(np.zeros(1))
     W = descend(rows, free, start, "newton", Limits(tol=PRECISE), intercept, 0).coefficients
     sums = rows.sums(W, "full")

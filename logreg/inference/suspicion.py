@@ -7,15 +7,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from logreg.inference.determined import counted_rows, determined, determined_by, plain, sums_at_zero
+from logreg.inference.determined import counted_rows, determined, determined_by, sums_of_counted
+from logreg.inference.margins import FALLS, GROWS, SignedRows, signed_scores
 from logreg.inference.optimum import Optimum, margins_of
-from logreg.inference.recession import FALLS, GROWS, SignedRows, linear_scores
 from logreg.penalty import Ridge
 from logreg.plan import descend
-from logreg.rows import SelectableRows
+from logreg.rows import PartedRows, SelectableRows
 from logreg.sigmoid import sigmoid
 from logreg.stop import Limits
-from logreg.sums import Array, Sums
+from logreg.sums import Array
 
 SURE = 0.5  # share of a row's residual that a Newton step may take; below 1 there is a finite optimum
 MOST_PASSES = 25  # of Newton's method, which takes a dozen to an optimum or to tell that there is none
@@ -84,51 +84,76 @@ def newton_step(optimum: Optimum) -> Step | None:
     return Step(root @ steps, float(np.linalg.norm(steps)))
 
 
-def sums_of_counted(rows: SelectableRows) -> Sums:
-    """Return the sums of the rows that count, all of weight 1, where every p is one half."""
-    return sums_at_zero(plain(rows), counted_rows(rows), "full")
-
-
 def share_of_residuals(rows: SelectableRows, W: Array, step: Array) -> Array:
     """Return the share that a step takes of the residual of each row, shape (n,)."""
-    change = np.where(rows.y == 1, 1.0, -1.0) * linear_scores(rows, step[:, None])
-    share: Array = sigmoid(margins_of(rows, W)) * change
+    share: Array = sigmoid(margins_of(rows, W)) * signed_scores(rows, step[:, None])[:, 0]
     return share
 
 
-def recession_of_newton(signed: SignedRows, counted: np.ndarray, intercept: bool) -> tuple[Array, np.ndarray] | None:
-    """Return a direction that separates all rows that any does, and a mask of the others; None without a proof.
+class Sure(NamedTuple):
+    """The rows that count and that nothing separates, judged by a Newton step from coefficients W."""
+
+    W: Array
+    step: Array
+
+    def of(self, rows: SelectableRows) -> np.ndarray:
+        """Return a mask of them; two passes."""
+        found: np.ndarray = counted_rows(rows) & (share_of_residuals(rows, self.W, self.step) < SURE)
+        return found
+
+    def once(self, rows: SelectableRows) -> SelectableRows:
+        """Return the rows with a weight of 1 for them and of 0 for the others."""
+        return rows.with_outcomes(rows.y, self.of(rows).astype(np.float64))
+
+    def n_rows(self, rows: SelectableRows) -> int:
+        """Return how many they are."""
+        return int(np.count_nonzero(self.of(rows)))
+
+    def n_unproven(self, rows: SelectableRows, W: Array) -> int:
+        """Return how many of them a direction moves, and how many of the others it does not move forwards."""
+        sure, margins = self.of(rows), signed_scores(rows, W)[:, 0]
+        proven = np.where(sure, np.abs(margins) <= FALLS, margins > GROWS)
+        return int(np.count_nonzero(counted_rows(rows) & ~proven))
+
+
+def recession_of_newton(signed: SignedRows, intercept: bool) -> tuple[Array, Array] | None:
+    """Return what :func:`greatest_recession` does, without programs; None without a proof.
 
     Coefficients with all rows on their right side are such a direction, and none is needed if no row is suspicious.
     If some are, the part of the Newton step that moves no other row has to move all of these to their right sides; and
     the other rows, by themselves, must not be suspicious.
     """
-    rows = signed.rows.with_outcomes(signed.rows.y, counted.astype(np.float64))
+    rows = signed.rows.changed(counted_once)
     start, free = np.zeros((rows.n_columns + 1, 1)), Ridge(np.zeros(1))
     W = descend(rows, free, start, "newton", Limits(max_iter=MOST_PASSES), intercept, 0).coefficients
-    B = signed.scale.coordinates(W)[:, 0]
-    if (signed.margins(B)[counted] > GROWS * max(1.0, np.abs(B).max())).all():
-        return B, np.zeros_like(counted)
+    B = signed.scale.coordinates(W)
+    if not len(signed.look(B, GROWS * max(1.0, np.abs(B).max())).falls.margins):
+        return B[:, 0], B
     found = newton_step(Optimum(rows, W, free, intercept=intercept))
     if found is None:
         return None
-    left = counted & (share_of_residuals(rows, W, found.step) < SURE)
-    if np.array_equal(left, counted):
-        return np.zeros_like(B), left
-    if not left.any():
+    sure = Sure(W, found.step)
+    n_sure = rows.total(sure.n_rows)
+    if n_sure == rows.n_counted:
+        return np.zeros(len(B)), B[:, :0]
+    if n_sure == 0:
         return None
-    others = rows.with_outcomes(rows.y, left.astype(np.float64))
-    if suspicious(others, W, intercept=intercept).size:
+    others = rows.changed(sure.once)
+    if n_suspicious(Optimum(others, W, free, intercept=intercept)):
         return None
-    B = signed.scale.coordinates(without_effect(others, found.step, left, intercept)[:, None])[:, 0]
-    margins = signed.margins(B)
-    proven = (margins[counted & ~left] > GROWS).all() and (np.abs(margins[left]) <= FALLS).all()
-    return (B, left) if proven else None
+    B = signed.scale.coordinates(without_effect(others, found.step, intercept)[:, None])
+    n_unproven = rows.total(partial(sure.n_unproven, W=signed.scale.coefficients(B)))
+    return None if n_unproven else (B[:, 0], B)
 
 
-def without_effect(rows: SelectableRows, w: Array, left: np.ndarray, intercept: bool) -> Array:
-    """Return the part of coefficients w that the rows left do not determine, shape (d + 1,)."""
-    T, _, vectors = determined(sums_at_zero(rows, left, "full"), intercept, None)
+def counted_once(rows: SelectableRows) -> SelectableRows:
+    """Return the rows with a weight of 1 for all that count."""
+    return rows.with_outcomes(rows.y, counted_rows(rows).astype(np.float64))
+
+
+def without_effect(rows: SelectableRows | PartedRows, w: Array, intercept: bool) -> Array:
+    """Return the part of coefficients w that rows do not determine, shape (d + 1,)."""
+    T, _, vectors = determined(rows.total(sums_of_counted), intercept, None)
     unit = np.diagonal(T)
     B = np.divide(w, unit, out=np.zeros_like(w), where=unit > 0)
     B[-1] = (w[-1] - T[-1, :-1] @ B[:-1]) * intercept

@@ -109,7 +109,7 @@ class MemoryRows(BlockRows):
             self.total_weight, self.positive_fraction, self.smallest_weight = float(len(y)), float(y.mean()), 1.0
         else:
             self.total_weight = float(weight.sum())
-            self.positive_fraction = float(np.einsum("i,i->", weight, y) / self.total_weight)
+            self.positive_fraction = float(np.einsum("i,i->", weight, y)) / (self.total_weight or 1.0)
             self.smallest_weight = float(weight.min(where=weight > 0, initial=np.inf))
 
     def chunks(self) -> Iterable[Block]:
@@ -213,6 +213,10 @@ class MemoryRows(BlockRows):
     def total(self, function: Callable[[Self], Result]) -> Result:
         """Return the total of a function over the parts of the rows: in memory there is one."""
         return function(self)
+
+    def changed(self, change: Callable[[Self], Self]) -> Self:
+        """Return the rows as a function changes them."""
+        return change(self)
 
     @property
     def n_counted(self) -> int:

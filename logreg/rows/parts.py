@@ -5,10 +5,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from operator import methodcaller
-from typing import Any, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 
@@ -138,6 +138,116 @@ class PartedRows(Rows):
     def spread(self) -> Array:
         """Return the weighted standard deviations of the columns, 1 of constant ones, shape (d,); one pass."""
         return spreads(self.total(sums_at_half))
+
+    def changed(self, change: Callable[[SelectableRows], SelectableRows]) -> PartedRows:
+        """Return rows of which a function changes every part: its columns, weights or offsets; one pass."""
+        return ChangedRows(self, change)
+
+
+class ChangedRows(PartedRows):
+    """Rows in parts that a function changes as they are worked on; parts that then have no weight are left out.
+
+    Parameters
+    ----------
+    whole : PartedRows
+    change : callable
+        Returns a part with other columns, weights or offsets. It is pickled where parts are on other machines.
+    """
+
+    def __init__(self, whole: PartedRows, change: Callable[[SelectableRows], SelectableRows]) -> None:
+        self.whole, self.change = whole, change
+        known = self.total(Known.of)
+        extent = Extent(
+            whole.n_rows,
+            known.n_counted,
+            known.n_columns,
+            known.n_values / known.n_rows,
+            known.positive / known.weight,
+            known.smallest_weight,
+            known.is_dense,
+            known.has_offset,
+        )
+        super().__init__(extent, origin=known.origin)
+        self.total_weight, self.n_threads, self.executor = known.weight, whole.n_threads, whole.executor
+
+    def total(self, function: Callable[[SelectableRows], Result]) -> Result:
+        """Return the sum by ``+`` of a function of the changed parts, added in their order: one pass."""
+        found: Result = self.whole.total(partial(result_of, change=self.change, function=function)).found[0]
+        return found
+
+    def sample(self, n_rows: int, seed: int) -> MemoryRows | Self:
+        """Return what a sample of the rows is changed to, or these themselves where most of it has no weight then."""
+        drawn = self.whole.sample(n_rows, seed)
+        if isinstance(drawn, SelectableRows):
+            sample = self.change(drawn)
+            if 2 * sample.n_counted > drawn.n_counted:
+                return sample
+        return self
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of parts of rows, which adds up."""
+
+    n_rows: int
+    n_counted: int
+    n_columns: int
+    n_values: int
+    weight: float
+    positive: float
+    smallest_weight: float
+    is_dense: bool
+    has_offset: bool
+    origin: Array | None
+
+    @classmethod
+    def of(cls, part: SelectableRows) -> Self:
+        """Return what is known of one part."""
+        return cls(
+            part.n_rows,
+            part.n_counted,
+            part.n_columns,
+            part.n_values,
+            part.total_weight,
+            part.total_weight * part.positive_fraction,
+            part.smallest_weight,
+            part.is_dense,
+            part.has_offset,
+            part.origin,
+        )
+
+    def __add__(self, other: Known) -> Known:
+        """Return what is known of both."""
+        return replace(
+            self,
+            n_rows=self.n_rows + other.n_rows,
+            n_counted=self.n_counted + other.n_counted,
+            n_values=self.n_values + other.n_values,
+            weight=self.weight + other.weight,
+            positive=self.positive + other.positive,
+            smallest_weight=min(self.smallest_weight, other.smallest_weight),
+        )
+
+
+class Perhaps(NamedTuple):
+    """A result in a tuple, which is empty where no row counts."""
+
+    found: tuple[Any, ...]
+
+    def __add__(self, other: Perhaps) -> Perhaps:  # type: ignore[override]
+        """Return the sum of the results that there are."""
+        found = self.found + other.found
+        return Perhaps((found[0] + found[1],) if len(found) == 2 else found)
+
+
+def result_of(
+    part: SelectableRows,
+    change: Callable[[SelectableRows], SelectableRows],
+    function: Callable[[SelectableRows], Any],
+) -> Perhaps:
+    """Return a function of a changed part, if some of its rows count."""
+    changed = change(part)
+    return Perhaps((function(changed),) if changed.n_counted else ())
 
 
 def weighted(part: SelectableRows, of_part: Callable[[SelectableRows], Any]) -> Any:
