@@ -10,6 +10,7 @@ from scipy import sparse
 from scipy.optimize import brentq, minimize
 from scipy.special import expit
 from scipy.stats import chi2
+from sklearn.exceptions import ConvergenceWarning
 
 from logreg import LogisticRegression, datasets
 from logreg.inference import intervals, likelihood
@@ -203,6 +204,27 @@ def test_they_end_in_infinity_where_classes_are_separated_and_only_there(find):
     least = Independent(X[held].drop(columns="NV"), y[held].to_numpy()).fit()[0]
     low = brentq(lambda b: other.excess(0, b, 0.95, least, find), 0.0, 8.0, xtol=1e-10)
     np.testing.assert_allclose(found.loc["NV", "conf_low"], low, rtol=1e-6)
+
+
+def test_the_end_of_an_infinite_estimate_is_exact_wherever_the_fit_has_stopped():
+    """From an optimum without curvature the first steps are rounding, which must not be counted as way."""
+    random = np.random.default_rng(1)
+    x, weight, offset = random.standard_normal((1_200, 2)), random.uniform(0.5, 2.0, 1_200), random.normal(size=1_200)
+    dummy = np.arange(1_200) % 97 == 0
+    X, y = np.column_stack([x, dummy]), dummy | (x @ [1.0, -0.5] + offset - 1 + random.logistic(size=1_200) > 0)
+    ends = []
+    for tol in (1e-2, 1e-4, 1e-8):
+        with pytest.warns(ConvergenceWarning, match="x2"):
+            clf = LogisticRegression(penalty=None, tol=tol).fit(X, y, weight, offset=offset)
+        ends.append(clf.summary().frame["conf_low"].iloc[-1])
+
+    def fall(at):
+        rest = LogisticRegression(penalty=None, tol=1e-10).fit(x, y, weight, offset=offset + at * dummy)
+        scores = rest.decision_function(x, offset + at * dummy)
+        return 2 * weight @ np.logaddexp(0, np.where(y, -scores, scores))
+
+    exact = brentq(lambda at: fall(at) - fall(50.0) - chi2.ppf(0.95, 1), 0.5, 20.0, xtol=1e-12)
+    np.testing.assert_allclose(ends, exact, rtol=1e-7)
 
 
 @BOTH

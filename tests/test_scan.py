@@ -128,6 +128,17 @@ def test_robust_covariances_of_a_scan_are_those_of_its_rows(kind, weight_type, t
     np.testing.assert_allclose(ours, theirs, rtol=1e-8, atol=1e-12)
 
 
+@pytest.mark.parametrize("method", ["profile", "score"])
+def test_intervals_from_the_likelihood_of_a_scan_are_those_of_its_rows(method, tmp_path):
+    frame, roles = make_frame(), {"weight": "w", "offset": "o"}
+    scan = parquet_of(frame, tmp_path, target="late", features=NAMES, **roles)
+    ours = LogisticRegression(penalty=None, tol=1e-9).fit(scan).conf_int(scan, method=method)
+    theirs = in_memory(frame, roles, penalty=None, tol=1e-9).conf_int(
+        frame[NAMES], frame["late"], frame["w"], offset=frame["o"], method=method
+    )
+    pd.testing.assert_frame_equal(ours, theirs, rtol=1e-7)
+
+
 @pytest.mark.parametrize(
     "parameters",
     [
@@ -441,9 +452,8 @@ def test_arrays_beside_a_scan_are_refused():
         lambda scan: LogisticRegressionCV().fit(scan, None),
         lambda scan: fit(scan).bootstrap(scan, None),
         lambda scan: fit(scan).covariance("cluster", scan, groups=np.zeros(N)),
-        lambda scan: fit(scan).conf_int(scan, method="profile"),
     ],
-    ids=["elastic net", "bounds", "Firth", "CV", "bootstrap", "clusters", "profiles"],
+    ids=["elastic net", "bounds", "Firth", "CV", "bootstrap", "clusters"],
 )
 def test_what_needs_rows_in_memory_says_so(ask):
     scan = scan_batches([make_frame()], target="late", features=NAMES)
@@ -457,9 +467,10 @@ def test_separated_classes_warn_as_in_memory(tmp_path):
     frame = make_frame()
     frame["late"] = np.where(frame["a"] > 0, "yes", "no")
     scan = parquet_of(frame, tmp_path, target="late", features=["a", "b"])
-    with pytest.warns(ConvergenceWarning):
+    with pytest.warns(ConvergenceWarning, match="those of 'a'"):
         clf = fit(scan, penalty=None)
     assert not clf.converged_
+    assert clf.separation_.kind == "complete"
 
 
 def test_interrupted_fit_leaves_no_thread_and_no_open_file(tmp_path, monkeypatch):

@@ -14,7 +14,7 @@ from logreg import parameters
 from logreg.inference.likelihood import EXACT, FALLS, MOST_PASSES, NEAR, Likelihood, inverses, optimum, turns
 from logreg.loss import Array
 from logreg.objective import Point
-from logreg.rows import MemoryRows
+from logreg.rows import Rows
 from logreg.setup import Setup
 
 Kind = Literal["profile", "score"]
@@ -85,9 +85,8 @@ class Searches:
         self.before, self.value = np.full(K, np.inf), np.full(K, np.inf)
         self.last = np.full((2, K), np.nan)  # where the root was known before, and it
         bearing = Bearing.of(np.zeros_like(directions), self.inverse, directions)
-        self.at = np.minimum(z * np.sqrt(bearing.variance), self.reach)
-        self.base = np.repeat(top.B, K, axis=1)
-        self.step = bearing.along * self.at
+        self.top, self.base = top.B, np.repeat(top.B, K, axis=1)
+        self.step = bearing.along * np.minimum(z * np.sqrt(bearing.variance), self.reach)
 
     def run(self) -> Array:
         """Return how far the ends are from the optimum, (K,): infinity where none is, NaN where none was found."""
@@ -105,6 +104,8 @@ class Searches:
         good = np.flatnonzero(~worse)
         k, value, gradient = k[good], here.value[good], here.gradient[:, good]
         self.base[:, k], self.value[k] = here.B[:, good], value
+        # Steps add up to that but for rounding, which is much where the curvature at the optimum is next to nothing.
+        self.at[k] = np.einsum("jk,jk->k", self.directions[:, k], self.base[:, k] - self.top)
         bearing, root, rise = self.bearing(k, value, gradient)
         slow = (bearing.left > NEAR) | (bearing.left + (self.z - root) ** 2 > FALLS * self.before[k])
         if (slow := slow | (self.kind == "score")).any():
@@ -114,7 +115,6 @@ class Searches:
         near = bearing.left <= NEAR
         moves = np.where(near, self.moves(k, bearing, root, rise, near, value), 0.0)
         self.step[:, k] = bearing.inner + bearing.along * moves
-        self.at[k] += moves
         self.rejectable[k] = ~near
 
     def bearing(self, k: np.ndarray, value: Array, gradient: Array) -> tuple[Bearing, Array, Array]:
@@ -179,14 +179,16 @@ def profile_intervals(
     w : ndarray of shape (d + 1,)
         Its coefficients, the intercept last.
     level : float, default=0.95
-    columns : str or list of str, default=None
-        Terms, category columns for all of their levels, or "intercept"; None means all.
+    columns : str, list of str or ndarray of int, default=None
+        Terms, category columns for all of their levels, or "intercept"; or places among the coefficients, the
+        intercept's last. None means all.
 
     Returns
     -------
     DataFrame
-        ``term, estimate, conf_low, conf_high``, the intercept first. An end is infinite where the likelihood never
-        falls that far: of separated classes, and of a column that repeats others. NaN for columns that are left out.
+        ``term, estimate, conf_low, conf_high``, the intercept first if all are meant. An end is infinite where the
+        likelihood never falls that far: of separated classes, and of a column that repeats others. NaN for columns that
+        are left out.
 
     Raises
     ------
@@ -275,7 +277,7 @@ def gives_back(H: Array, inverse: Array, directions: Array) -> np.ndarray:
     return found
 
 
-def in_row_units(rows: MemoryRows, d: int) -> Array:
+def in_row_units(rows: Rows, d: int) -> Array:
     """Return the directions a with ``a'W`` the coefficients in user units, (d + 1, d + 1): W is in the rows' own."""
     moved: Array = rows.in_user_units(np.eye(d + 1)).T
     return moved
@@ -286,6 +288,8 @@ def chosen_terms(columns: Any, names: np.ndarray, intercept: bool) -> tuple[list
     known, d = [str(name) for name in names], len(names)
     if columns is None:
         chosen = [*([d] if intercept else []), *range(d)]
+    elif isinstance(columns, np.ndarray):
+        chosen = columns.tolist()
     else:
         listed = [columns] if isinstance(columns, str) else list(columns)
         is_intercept = [intercept and name == "intercept" and name not in known for name in listed]

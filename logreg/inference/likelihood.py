@@ -13,7 +13,7 @@ from logreg.leave_one_out import check_distance
 from logreg.loss import Array
 from logreg.objective import Objective, Point
 from logreg.plan import WIDEST_MATRIX, null_coefficients
-from logreg.rows import MemoryRows
+from logreg.rows import PartedRows, SelectableRows
 from logreg.scale import CONSTANT, Scale
 from logreg.setup import Setup
 from logreg.solve import NonFiniteSumsError
@@ -34,7 +34,7 @@ class Likelihood:
 
     Attributes
     ----------
-    rows : MemoryRows
+    rows : SelectableRows or PartedRows
     objective : Objective
     total_weight : float
         The sum of the weights as given.
@@ -42,7 +42,7 @@ class Likelihood:
         That of the intercept's model, without the penalty's.
     """
 
-    rows: MemoryRows
+    rows: SelectableRows | PartedRows
     objective: Objective
     total_weight: float
     null_curvature: Array
@@ -56,7 +56,7 @@ class Likelihood:
                 "Tests and intervals from the likelihood need one that is smooth, without an L1 part or bounds; use "
                 "penalty=None, or bootstrap."
             )
-        rows = setup.rows
+        rows = setup.source
         if rows.n_columns > WIDEST_MATRIX:
             raise ValueError(
                 f"Tests and intervals need a curvature matrix of {rows.n_columns} columns, and it is held for up to "

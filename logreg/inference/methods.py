@@ -494,15 +494,14 @@ def with_ends(information: Information, setup: Setup, estimator: LogisticRegress
     from logreg.inference.intervals import profile_intervals
 
     separation, w = estimator.separation_, estimator._all_coefficients()
-    ends = np.full((len(w), 2), np.nan)
-    if separation is None or separation.kind == "complete":  # which leaves no row to tell an end from
+    endless = np.flatnonzero(np.isinf(information.estimates))
+    if separation is None or separation.kind == "complete" or not endless.size:  # complete: no row tells an end
         return information
+    ends = np.full((len(w), 2), np.nan)
     with warnings.catch_warnings(), suppress(ValueError, np.linalg.LinAlgError):
         warnings.simplefilter("ignore", ConvergenceWarning)  # an end that is not found stays NaN
-        table = profile_intervals(setup, estimator, w, level=LEVEL)
-        places = np.array([len(w) - 1, *range(len(w) - 1)] if setup.intercept else range(len(w) - 1))
-        ends[places] = table[["conf_low", "conf_high"]]
-    ends[~np.isinf(information.estimates)] = np.nan
+        table = profile_intervals(setup, estimator, w, level=LEVEL, columns=endless)
+        ends[endless] = table[["conf_low", "conf_high"]]
     return replace(information, ends=ends)
 
 
