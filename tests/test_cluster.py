@@ -19,8 +19,9 @@ import dask.array as da
 import dask.dataframe as dd
 from dask.delayed import delayed
 from distributed import Client, LocalCluster, SchedulerPlugin, get_task_stream
+from sklearn.exceptions import ConvergenceWarning
 
-from logreg import LogisticRegression, LogisticRegressionCV, logistic_path, partitions
+from logreg import LogisticRegression, LogisticRegressionCV, detect_separation, logistic_path, partitions
 from logreg.rows import cluster as rooms
 from logreg.rows.cluster import Counted, Tree, tree_of
 from logreg.rows.held import balanced
@@ -176,6 +177,25 @@ def test_partitions_may_be_empty_of_one_class_or_of_other_types(anywhere):
     dX = da.concatenate([da.from_delayed(*part) for part in parts])
     dy = da.concatenate([da.from_array(y[i:j].astype(int), chunks=-1) for i, j, _ in pieces])
     same_fit(LogisticRegression(**TIGHT).fit(dX, dy), LogisticRegression(**TIGHT).fit(X, y.astype(int)))
+
+
+@pytest.mark.parametrize("make", [arrays_of, frames_of])
+def test_separation_is_that_of_the_rows_in_memory(anywhere, make):
+    frame = FRAME.assign(c=np.arange(N) % 97 == 0)
+    frame["late"] = np.where(frame["c"], "yes", frame["late"])
+    frame["c"] = frame["c"].astype(float)
+    X, y, weight, offset = make(frame)
+    fits = []
+    for *given, known in ([X, y, weight, offset], [frame[NAMES], frame["late"], frame["w"], frame["o"]]):
+        with pytest.warns(ConvergenceWarning, match="coefficients would grow without end"):
+            fits.append(LogisticRegression(penalty=None, **TIGHT).fit(*given, offset=known))
+    there, here = fits
+    assert (there.separation_.kind, there.separation_.n_separated) == ("quasi", 13)
+    np.testing.assert_array_equal(there.separation_.directions, here.separation_.directions)
+    np.testing.assert_allclose(there.separation_.recession, here.separation_.recession, atol=1e-9)
+    for name in ("estimate", "std_error", "conf_low"):
+        np.testing.assert_allclose(there.summary().frame[name], here.summary().frame[name], rtol=1e-6)
+    assert detect_separation(X, y).n_separated == 13
 
 
 def test_fit_repeats_bit_for_bit(on_cluster):

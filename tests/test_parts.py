@@ -89,3 +89,30 @@ def test_parts_say_what_a_plan_asks(data):
     for name in ("n_rows", "n_columns", "n_values", "n_counted", "has_offset", "is_dense", "smallest_weight"):
         assert getattr(rows, name) == getattr(rows.whole, name)
     assert rows.total_weight == pytest.approx(rows.whole.total_weight)
+
+
+def first_two(part):
+    return part.take(np.arange(2)).with_outcomes(part.y, np.where(part.X[:, 0] > 0, 2.0, 0.0))
+
+
+def nothing(part):
+    return part.with_outcomes(part.y, np.zeros(part.n_rows))
+
+
+def test_changed_rows_are_the_sum_of_their_changed_parts(rows):
+    ours, theirs = rows.changed(first_two), rows.whole.changed(first_two)
+    W = np.array([[0.3], [-0.02], [0.1]])
+    for name in ("n_rows", "n_counted", "n_columns", "has_offset", "is_dense", "smallest_weight", "total_weight"):
+        assert getattr(ours, name) == getattr(theirs, name)
+    assert ours.positive_fraction == pytest.approx(theirs.positive_fraction)
+    np.testing.assert_allclose(ours.sums(W).gradient, theirs.sums(W).gradient, rtol=1e-11, atol=1e-11)
+    scale = Scale.from_sums(ours.sums(W, "diagonal"), np.zeros(1), True)
+    np.testing.assert_allclose(ours.exact_curvature(W, scale), theirs.exact_curvature(W, scale), rtol=1e-11, atol=1e-12)
+    assert ours.sample(10, 0) is ours  # as there is no smaller sample to change
+
+
+def test_rows_without_weight_add_up_to_nothing(rows):
+    assert rows.whole.changed(nothing).positive_fraction == 0.0
+    assert rows.changed(first_two).total(lambda part: [part.n_counted]) == [
+        part.n_counted for part in map(first_two, rows.parts) if part.n_counted
+    ]

@@ -240,6 +240,17 @@ def test_far_columns_are_judged_by_what_varies(way):
     np.testing.assert_array_equal(found.directions, [INF, -INF])
 
 
+def test_columns_somewhat_far_from_zero_keep_the_digits_that_tell_what_is_finite(way):
+    """Their products cancel at 900 standard deviations from zero, where columns are not yet read as far ones."""
+    X, y = rare_dummy()
+    found = detect_separation(X + np.array([900.0, -500.0, 0.0]), y)
+    np.testing.assert_array_equal(found.directions, [0, 0, INF, 0])
+    turn = np.linalg.qr(np.random.default_rng(0).standard_normal((3, 3)))[0]
+    found = detect_separation(X @ turn + np.array([900.0, -500.0, 90.0]), y)  # all columns have a part of the dummy
+    np.testing.assert_array_equal(found.rows, np.flatnonzero(X[:, 2] == 0))
+    np.testing.assert_array_equal(found.directions[:-1], np.where(turn[2] > 0, INF, -INF))
+
+
 def test_units_change_nothing(way):
     X, y = rare_dummy()
     found = detect_separation(X * [1e-12, 1e9, 1e5], y)
