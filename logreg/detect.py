@@ -33,7 +33,8 @@ def detect_separation(
     Parameters
     ----------
     X, y, sample_weight
-        As in :meth:`LogisticRegression.fit`. Rows of weight 0 do not count, other weights change nothing.
+        As in :meth:`LogisticRegression.fit`, so that X may be a scan or a Dask collection. Rows of weight 0 do not
+        count, other weights change nothing.
     fit_intercept : bool, default=True
     categories, missing, n_jobs
         As in :class:`LogisticRegression`; the first level of each category has no coefficient.
@@ -45,7 +46,8 @@ def detect_separation(
     Raises
     ------
     ValueError
-        In one sentence, for data that cannot be used, and for more than 3,000 columns.
+        In one sentence, for data that cannot be used, for more than 3,000 columns, and where programs would have to
+        hold more than some million numbers of a scan or a Dask collection.
 
     Notes
     -----

@@ -111,8 +111,8 @@ class LogisticRegression(Predicting, Streaming, Inference, CallbackSupportMixin,
         "auto" keeps it where it costs little, up to ``n d**2 = 2e9``.
     on_separation : {"warn", "raise", "firth", "ignore"}, default="warn"
         What to do where a combination of the columns separates the outcomes of a fit without a penalty, so that it has
-        no finite optimum: "firth" fits again with that penalty. Whether it does is found out exactly, by linear
-        programming (see ``separation_``).
+        no finite optimum: "firth" fits again with that penalty, in memory. Whether it does is found out exactly, by
+        linear programming, wherever the rows are (see ``separation_``).
     n_jobs : int, default=None
         Threads for large data. None means what ``joblib.parallel_config`` says, or else all cores, and one inside a
         joblib worker.
@@ -158,7 +158,8 @@ class LogisticRegression(Predicting, Streaming, Inference, CallbackSupportMixin,
         The preconditioner used: "newton", "sampled-curvature", "hot-block", "diagonal", "gradient-descent" or, with
         an L1 part, "coordinate-descent".
     separation_ : Separation or None
-        Which coefficients of a fit without a penalty have no finite optimum, and the proof; None if all have one.
+        Which coefficients of a fit without a penalty have no finite optimum, and the proof; None if all have one, or,
+        after a warning, if programs would have to hold too many rows of a scan to tell.
     history_ : dict of ndarray
         "objective", "decrement", "step" and "accepted", a value a pass; ``pandas.DataFrame(history_)`` shows it.
 

@@ -172,8 +172,8 @@ class NotInMemoryError(ValueError):
     def __init__(self) -> None:
         super().__init__(
             "This needs rows in memory, and neither a scan nor a Dask collection has them there: they serve fits with "
-            "a ridge or without a penalty, their summary and predictions; pass arrays or a DataFrame, such as "
-            "scan.to_frame() or X.compute()."
+            "a ridge or without a penalty, their summary, intervals and predictions; pass arrays or a DataFrame, "
+            "such as scan.to_frame() or X.compute()."
         )
 
 
