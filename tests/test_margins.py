@@ -184,13 +184,18 @@ def test_what_to_do_with_separation_is_asked_of_a_scan_too():
 
 
 def test_where_programs_would_outgrow_memory_that_is_said(monkeypatch):
-    monkeypatch.setattr(recession, "MOST_VALUES", 1_000)
-    scan = scan_of(*rare_dummy(600))
+    monkeypatch.setattr(margins, "FIRST_ROWS", 20)
+    monkeypatch.setattr(margins, "FIRST_ROWS_A_COLUMN", 1)
+    monkeypatch.setattr(recession, "MOST_VALUES", 10)
+    X, _ = overlapping(600)
+    y = (X[:, 0] > X[:, 1]).astype(int)
+    scan = scan_of(X, y)
     sentence = (
         r"^Linear programs with [\d,]+ of the rows, .* have not told whether columns separate the outcomes; use a"
     )
     with pytest.raises(ValueError, match=sentence):
         detect_separation(scan)
+    assert detect_separation(X, y).kind == "complete"  # in memory all rows may be held
     with pytest.warns(ConvergenceWarning) as told:
         clf = LogisticRegression(penalty=None).fit(scan)
     assert any(str(one.message).startswith("Linear programs with") for one in told)

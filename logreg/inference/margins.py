@@ -21,7 +21,7 @@ from logreg.scale import Scale
 from logreg.sums import Array, CurvatureKind, Sums
 
 FIRST_ROWS, FIRST_ROWS_A_COLUMN = 1_000, 10  # the first program has at least so many rows, and so many for each column,
-FIRST_VALUES = 4_000_000  # while these are no more numbers
+FIRST_VALUES = 1_000_000  # while these are no more numbers
 MORE_ROWS = 1_000  # of those that a direction lets down, at most so many are added at a time
 FALLS = 1e-9  # fall of a margin that is more than rounding
 GROWS = 1e-6  # growth of a margin that is more than rounding, where that of a row can be 1
@@ -83,11 +83,6 @@ class Look:
         """Return what was seen of the rows of both."""
         return Look(self.sums + other.sums, self.falls + other.falls)
 
-    @property
-    def n_left(self) -> int:
-        """How many rows are left."""
-        return round(float(self.sums.weight[0]))
-
 
 class SignedRows:
     """The margins of rows as linear functions of a direction.
@@ -104,7 +99,7 @@ class SignedRows:
         self.rows, self.scale = rows, scale
         self.n_coordinates = len(scale.unit)
 
-    def look(self, B: Array, floor: float = -FALLS) -> Look:
+    def look(self, B: Array, floor: float) -> Look:
         """Return what a pass sees along directions (d + 1, K), of which the last lets down margins below a floor."""
         W = self.scale.coefficients(B)
         return self.rows.total(partial(look_along, W=W, floor=floor, scale=self.scale))
@@ -127,10 +122,15 @@ class SignedRows:
         return SignedRows(rows, self.scale).left(np.zeros((d, 0)))  # type: ignore[arg-type]
 
 
+def n_rows_of(sums: Sums) -> int:
+    """Return of how many rows, all of weight 1, sums are."""
+    return round(float(sums.weight[0]))
+
+
 def look_along(rows: SelectableRows, W: Array, floor: float, scale: Scale) -> Look:
     """Return what is seen of some rows along directions (d + 1, K)."""
     margins = signed_scores(rows, W)
-    last = margins[:, -1] if W.shape[1] else np.zeros(len(margins))
+    last = margins[:, -1]
     falls = np.flatnonzero(counted_rows(rows) & (last < floor))
     if len(falls) > MORE_ROWS:
         falls = falls[np.argpartition(last[falls], MORE_ROWS)[:MORE_ROWS]]

@@ -13,12 +13,12 @@ import numpy as np
 from scipy import sparse
 from scipy.optimize import linprog
 
-from logreg.inference.margins import FALLS, GROWS, Look, SignedRows
+from logreg.inference.margins import FALLS, GROWS, SignedRows, n_rows_of
 from logreg.rows import PartedRows
-from logreg.sums import Array
+from logreg.sums import Array, Sums
 
 FEW_ROWS = 2_000  # rows left up to which each has a term of its own in the program
-MOST_VALUES = 8_000_000  # numbers of the rows in a program, where the others are not in memory
+MOST_VALUES = 2_000_000  # numbers of the rows in a program, where the others are not in memory; HiGHS takes 130 B each
 TOLERANCE = 1e-10  # of the program, the least that HiGHS takes
 ITS_OWN = 2.0  # falls of the rows in a program up to which that of another is the program's rounding
 # Largest coordinate of a direction that is to move single rows by 1: what the first does not let it move is rounding;
@@ -37,7 +37,7 @@ class UndecidedError(ValueError):
         )
 
 
-def greatest_recession(signed: SignedRows) -> tuple[Array, Array]:
+def greatest_recession(signed: SignedRows, sums: Sums) -> tuple[Array, Array]:
     """Return a receding direction that separates all rows that any does, (d + 1,), and those it adds up, (d + 1, K).
 
     maximise  sum_i m_i(B)  over the rows not yet separated,   m_i(B) >= 0 for all rows,   -1 <= B <= 1
@@ -45,6 +45,12 @@ def greatest_recession(signed: SignedRows) -> tuple[Array, Array]:
     again and again, until that is 0; the sum of the directions found separates what each of them does. A vertex leaves
     some rows on its edge that the interior separates. Once few rows are left, each gets a term ``min(m_i, 1)`` instead,
     in a larger box, so that one program finds all of them.
+
+    Parameters
+    ----------
+    signed : SignedRows
+    sums : Sums
+        Of the rows that count, all of weight 1, where every p is one half.
 
     Notes
     -----
@@ -54,13 +60,12 @@ def greatest_recession(signed: SignedRows) -> tuple[Array, Array]:
     logistic regression, Oxford, 2007).
     """
     found, total = np.zeros((signed.n_coordinates, 0)), np.zeros(signed.n_coordinates)
-    seen, held, weight, single = signed.look(found), signed.first(), 1.0, False
-    while seen.n_left:
-        few = seen.n_left <= FEW_ROWS
+    held, weight, single = signed.first(), 1.0, False
+    while n_left := n_rows_of(sums):
+        few = n_left <= FEW_ROWS
         single = single or (few and weight < 1.0)
-        before = seen
-        B, seen, held = recession(signed, found, seen, held, single)
-        if seen.n_left < before.n_left:
+        B, sums, held = recession(signed, found, sums, held, single)
+        if n_rows_of(sums) < n_left:
             found = np.column_stack([found, B])
             total += weight * B / np.abs(B).max()
             weight /= 2.0  # the first direction, which moves the most, prevails
@@ -72,28 +77,29 @@ def greatest_recession(signed: SignedRows) -> tuple[Array, Array]:
 
 
 def recession(
-    signed: SignedRows, found: Array, seen: Look, held: sparse.csr_array, single: bool
-) -> tuple[Array, Look, sparse.csr_array]:
-    """Return a receding direction that separates rows which those found leave, what is seen along it and the rows held.
+    signed: SignedRows, found: Array, sums: Sums, held: sparse.csr_array, single: bool
+) -> tuple[Array, Sums, sparse.csr_array]:
+    """Return a receding direction that separates rows which those found leave, the sums of the rest and the rows held.
 
-    If no direction separates one of these, what is seen is what was seen before.
+    If no direction separates one of these, the sums stay what they are.
     """
-    mean, n_single = signed.mean(seen.sums), 0
+    mean, n_single = signed.mean(sums), 0
     if single:
         left = signed.left(found)
         others = np.flatnonzero((held @ found > GROWS).any(axis=1))
         held, n_single = sparse.vstack([left, held[others]], format="csr"), left.shape[0]
     most = MOST_VALUES if isinstance(signed.rows, PartedRows) else sys.maxsize  # else all are in memory as it is
-    while held.nnz <= most:
+    while True:
         B, growth = solve_program(held, mean, n_single)
         if growth <= NOTHING:
-            return B, seen, held
+            return B, sums, held
         floor = min(-FALLS, ITS_OWN * float((held @ B).min()))  # rows held do not fall
         there = signed.look(np.column_stack([found, B]), floor)
         if not len(there.falls.margins):
-            return B, there, held
+            return B, there.sums, held
         held = sparse.vstack([held, there.falls.coefficients], format="csr")
-    raise UndecidedError(held.shape[0])
+        if held.nnz > most:
+            raise UndecidedError(held.shape[0])
 
 
 def solve_program(A: sparse.csr_array, mean: Array, k: int) -> tuple[Array, float]:

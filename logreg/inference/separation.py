@@ -11,7 +11,7 @@ import pandas as pd
 from sklearn.exceptions import ConvergenceWarning
 
 from logreg.inference.determined import Design, determined, finite_terms, to_user_units
-from logreg.inference.margins import Left, SignedRows
+from logreg.inference.margins import Left, SignedRows, n_rows_of
 from logreg.inference.optimum import Optimum
 from logreg.inference.recession import UndecidedError, greatest_recession
 from logreg.inference.suspicion import n_suspicious, recession_of_newton
@@ -158,7 +158,7 @@ def separation_of(
     scale.unit[-1] = intercept
     signed = SignedRows(rows, scale)
     proven = recession_of_newton(signed, intercept) if len(design.kept) > FAST_PROGRAMS else None
-    B, each = greatest_recession(signed) if proven is None else proven
+    B, each = greatest_recession(signed, moments) if proven is None else proven
     left = Left(scale.coefficients(each))
     sums = rows.total(left.sums)
     places, T = np.append(design.kept, d), to_user_units(scale, design.origin)
@@ -170,7 +170,7 @@ def separation_of(
     endless = ~finite_terms(sums, intercept, design.origin)
     unclear = np.abs(recession[places]) <= rounding
     directions[places] = np.where(endless, np.where(unclear, np.nan, np.inf * np.sign(T @ B + unclear)), 0.0)
-    rest, n_left, n = Rest(design, left), round(float(sums.weight[0])), source.n_counted
+    rest, n_left, n = Rest(design, left), n_rows_of(sums), source.n_counted
     kind = None if n_left == n else "quasi" if n_left else "complete"
     found = np.flatnonzero(left.of(rows)) if isinstance(rows, SelectableRows) else None
     terms = np.array([f"x{j}" for j in range(d)], dtype=object) if names is None else np.asarray(names, dtype=object)
