@@ -18,7 +18,7 @@ from logreg.inference.determined import counted_rows, sums_at_zero
 from logreg.products import Block, is_sparse, pieces, product
 from logreg.rows import PartedRows, SelectableRows
 from logreg.scale import Scale
-from logreg.sums import Array, CurvatureKind, Sums
+from logreg.sums import Array, Sums
 
 FIRST_ROWS, FIRST_ROWS_A_COLUMN = 1_000, 10  # the first program has at least so many rows, and so many for each column,
 FIRST_VALUES = 1_000_000  # while these are no more numbers
@@ -36,9 +36,9 @@ class Left(NamedTuple):
         """Return a mask of them; one pass."""
         return left_by(rows, signed_scores(rows, self.W))
 
-    def sums(self, rows: SelectableRows, kind: CurvatureKind = "full") -> Sums:
+    def sums(self, rows: SelectableRows) -> Sums:
         """Return their sums, all of weight 1, where every p is one half; two passes."""
-        return sums_at_zero(rows, self.of(rows), kind)
+        return sums_at_zero(rows, self.of(rows), "full")
 
 
 @dataclass(frozen=True)

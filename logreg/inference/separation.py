@@ -18,6 +18,7 @@ from logreg.inference.suspicion import n_suspicious, recession_of_newton
 from logreg.penalty import Ridge
 from logreg.plan import WIDEST_MATRIX, descend
 from logreg.predictors import column_names
+from logreg.report import STACK
 from logreg.rows import PartedRows, SelectableRows
 from logreg.scale import Scale
 from logreg.setup import Setup
@@ -131,7 +132,7 @@ def separation_at(setup: Setup, optimum: Optimum) -> Separation | None:
     try:
         found = separation_of(setup.source, setup.names, intercept=setup.intercept, left_out=setup.left_out)
     except UndecidedError as error:
-        warnings.warn(str(error), ConvergenceWarning, stacklevel=2)
+        warnings.warn(str(error), ConvergenceWarning, stacklevel=STACK + 1)
         return None
     return found if found.kind else None
 

@@ -45,7 +45,7 @@ def suspicious(rows: SelectableRows, W: Array, *, intercept: bool) -> np.ndarray
     """
     counted = counted_rows(rows)
     found = newton_step(Optimum(rows, W, Ridge(np.zeros(1)), intercept=intercept))
-    return np.flatnonzero(counted if found is None else counted & ~(share_of_residuals(rows, W, found.step) < SURE))
+    return np.flatnonzero(counted if found is None else counted & ~Sure(W, found.step).of(rows))
 
 
 def n_suspicious(optimum: Optimum) -> int:
@@ -61,12 +61,7 @@ def n_suspicious(optimum: Optimum) -> int:
         limit = 2.0 * np.log(SURE * optimum.rows.smallest_weight**0.5 / np.float64(found.length))
     if not optimum.margins(limit).n_beyond:
         return 0
-    return optimum.rows.total(partial(n_unsure, W=optimum.W, step=found.step))
-
-
-def n_unsure(rows: SelectableRows, W: Array, step: Array) -> int:
-    """Return of how many rows that count a Newton step takes so much of the residual that they may be separated."""
-    return int(np.count_nonzero(counted_rows(rows) & ~(share_of_residuals(rows, W, step) < SURE)))
+    return optimum.rows.n_counted - optimum.rows.total(Sure(optimum.W, found.step).n_rows)
 
 
 def newton_step(optimum: Optimum) -> Step | None:
@@ -84,12 +79,6 @@ def newton_step(optimum: Optimum) -> Step | None:
     return Step(root @ steps, float(np.linalg.norm(steps)))
 
 
-def share_of_residuals(rows: SelectableRows, W: Array, step: Array) -> Array:
-    """Return the share that a step takes of the residual of each row, shape (n,)."""
-    share: Array = sigmoid(margins_of(rows, W)) * signed_scores(rows, step[:, None])[:, 0]
-    return share
-
-
 class Sure(NamedTuple):
     """The rows that count and that nothing separates, judged by a Newton step from coefficients W."""
 
@@ -97,9 +86,10 @@ class Sure(NamedTuple):
     step: Array
 
     def of(self, rows: SelectableRows) -> np.ndarray:
-        """Return a mask of them; two passes."""
-        found: np.ndarray = counted_rows(rows) & (share_of_residuals(rows, self.W, self.step) < SURE)
-        return found
+        """Return a mask of the rows of whose residuals the step takes a small share; two passes."""
+        share = sigmoid(margins_of(rows, self.W)) * signed_scores(rows, self.step[:, None])[:, 0]
+        sure: np.ndarray = counted_rows(rows) & (share < SURE)
+        return sure
 
     def once(self, rows: SelectableRows) -> SelectableRows:
         """Return the rows with a weight of 1 for them and of 0 for the others."""
