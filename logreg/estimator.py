@@ -80,8 +80,8 @@ class LogisticRegression(Predicting, Streaming, Inference, CallbackSupportMixin,
         for all of their levels. With bounds, as with an L1 part, ``solver`` has no say.
     tol : float, default=1e-4
         Distance to the optimum at which to stop, in standard errors of the coefficients: it depends neither on the
-        units of X nor on the number of rows. Where ``inference`` keeps the curvature, a Newton step by it follows, which
-        leaves of that distance about the square. With an L1 part, the largest violation of an optimality condition, in
+        units of X nor on the number of rows. Where ``inference`` keeps the curvature, a Newton step by it follows and
+        leaves about the square of that distance. With an L1 part, the largest violation of an optimality condition, in
         units of the penalty, and a hundred times that in units of the penalty that zeroes the model (see ``kkt_``).
     fit_intercept : bool, default=True
     class_weight : dict or "balanced", default=None

@@ -30,7 +30,10 @@ def separated():
         return LogisticRegression(penalty=None).fit(X, y), X, y
 
 
-@pytest.mark.parametrize("options", [{"penalty": None}, {"C": 1e-3}, {"penalty": None, "fit_intercept": False}], ids=str)
+OPTIONS = [{"penalty": None}, {"C": 1e-3}, {"penalty": None, "fit_intercept": False}]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_curvature_that_is_kept_takes_the_last_step_to_the_optimum(options):
     random = np.random.default_rng(0)
     X = random.standard_normal((60_000, 30)) * np.geomspace(0.1, 10.0, 30)
