@@ -42,27 +42,27 @@ class Left(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Held:
+class ProgramRows:
     """Some rows: their margins as coefficients on directions, and along one; of too many those that fall the most."""
 
     coefficients: sparse.csr_array
     margins: Array
     most: int
 
-    def __add__(self, other: Held) -> Held:
+    def __add__(self, other: ProgramRows) -> ProgramRows:
         """Return the rows of both."""
-        return Held(
+        return ProgramRows(
             sparse.vstack([self.coefficients, other.coefficients], format="csr"),
             np.concatenate([self.margins, other.margins]),
             self.most,
         ).lowest()
 
-    def lowest(self) -> Held:
+    def lowest(self) -> ProgramRows:
         """Return the rows that fall the most, if they are too many."""
         if len(self.margins) <= self.most:
             return self
         index = np.argpartition(self.margins, self.most)[: self.most]
-        return Held(self.coefficients[index], self.margins[index], self.most)
+        return ProgramRows(self.coefficients[index], self.margins[index], self.most)
 
 
 @dataclass(frozen=True)
@@ -73,11 +73,11 @@ class Look:
     ----------
     sums : Sums
         Of the rows left, all of weight 1, where every p is one half.
-    falls : Held
+    falls : ProgramRows
     """
 
     sums: Sums
-    falls: Held
+    falls: ProgramRows
 
     def __add__(self, other: Look) -> Look:
         """Return what was seen of the rows of both."""
@@ -135,13 +135,13 @@ def look_along(rows: SelectableRows, W: Array, floor: float, scale: Scale) -> Lo
     if len(falls) > MORE_ROWS:
         falls = falls[np.argpartition(last[falls], MORE_ROWS)[:MORE_ROWS]]
     sums = sums_at_zero(rows, left_by(rows, margins), "none")
-    return Look(sums, Held(coefficients_of(rows, falls, scale), last[falls], MORE_ROWS))
+    return Look(sums, ProgramRows(coefficients_of(rows, falls, scale), last[falls], MORE_ROWS))
 
 
-def held_of(rows: SelectableRows, left: Left, scale: Scale) -> Held:
+def held_of(rows: SelectableRows, left: Left, scale: Scale) -> ProgramRows:
     """Return the rows that some directions leave."""
     index = np.flatnonzero(left.of(rows))
-    return Held(coefficients_of(rows, index, scale), np.zeros(len(index)), sys.maxsize)
+    return ProgramRows(coefficients_of(rows, index, scale), np.zeros(len(index)), sys.maxsize)
 
 
 def left_by(rows: SelectableRows, margins: Array) -> np.ndarray:
