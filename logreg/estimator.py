@@ -18,10 +18,11 @@ from sklearn.utils.validation import check_is_fitted
 from logreg import parameters
 from logreg.checkpoint import Checkpoint
 from logreg.inference.information import kept_information
-from logreg.inference.methods import Inference, with_ends
+from logreg.inference.methods import Inference
 from logreg.inference.optimum import Optimum
 from logreg.inference.penalised import fit_penalised
 from logreg.inference.separation import Separation, separation_at
+from logreg.inference.tables import with_ends
 from logreg.loss import Array
 from logreg.predicting import Predicting
 from logreg.products import is_sparse
