@@ -13,7 +13,7 @@ from test_separation import overlapping, rare_dummy
 from logreg import LogisticRegression, detect_separation, files, plan, scan_batches, scan_parquet
 from logreg.datasets import load_breast_cancer, load_endometrial
 from logreg.inference import margins, recession, separation
-from logreg.rows import memory, streamed
+from logreg.rows import StreamedRows, memory
 
 INF = np.inf
 
@@ -217,6 +217,6 @@ def test_memory_does_not_grow_with_the_rows(tmp_path, monkeypatch):
         return peak
 
     monkeypatch.setattr(files, "BATCH_VALUES", 8_000)
-    monkeypatch.setattr(streamed, "POOL_VALUES", 20_000)
+    monkeypatch.setattr(StreamedRows, "least_pool", 20_000)
     peak(2_000)  # what is imported on the way
     assert peak(120_000) < 1.5 * peak(12_000)

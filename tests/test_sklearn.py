@@ -503,6 +503,10 @@ def test_the_scoring_monitor_of_scikit_learn_logs_each_pass(data, weighted):
     clf = LogisticRegression().set_callbacks(monitor).fit(data.X, data.y, sample_weight=weight)
     scores = monitor.get_logs().data_as_pandas.query("task_name == 'pass'")["neg_log_loss"]
     assert len(scores) == clf.n_passes_
+    final = -log_loss(data.y, clf.predict_proba(data.X), sample_weight=weight)  # after a last step, by kept curvature
+    assert scores.iloc[-1] == pytest.approx(final, rel=1e-6)
+    clf = LogisticRegression(inference=False).set_callbacks(monitor).fit(data.X, data.y, sample_weight=weight)
+    scores = monitor.get_logs().data_as_pandas.query("task_name == 'pass'")["neg_log_loss"]
     assert scores.iloc[-1] == -log_loss(data.y, clf.predict_proba(data.X), sample_weight=weight)
 
 
