@@ -15,7 +15,7 @@ from pyarrow import csv, dataset, parquet
 
 from logreg.batches import Frame, Scan, at, refuse_missing
 
-BATCH_VALUES = 1_500_000  # numbers of a batch, a few of which are in memory
+BATCH_VALUES = 3_000_000  # numbers of a batch, a few of which are in memory
 LEAST_ROWS = 1_024  # of a batch of a wide table
 CSV_BYTES = 2**24  # of a file that are parsed at a time
 

@@ -67,21 +67,20 @@ class StreamedRows(PartedRows):
         if self.spool is not None:
             self.spool.close()
 
-    def _batches(self, pieces: Sequence[int] | None = None) -> Iterator[Batch]:
-        """Return an iterator over the batches of some pieces, or of all: from the spool, if they are there."""
-        if pieces is not None or not self.is_spooled:
-            yield from self.read(pieces)
-        elif self.spool is not None:
+    def _batches(self, pieces: Sequence[int] | None = None) -> Generator[Batch]:
+        """Yield the batches of some pieces, or of all: from the spool, if they are there; else a thread reads ahead."""
+        spooled = self.is_spooled and pieces is None
+        if spooled and self.spool is not None:
             yield from self.spool
         else:
-            yield from self._spooling(Spool())
+            with closing(read_ahead(self.read(pieces), AHEAD)) as batches:
+                yield from self._spooling(batches, Spool()) if spooled else batches
 
-    def _spooling(self, spool: Spool) -> Iterator[Batch]:
+    def _spooling(self, batches: Iterator[Batch], spool: Spool) -> Iterator[Batch]:
         try:
-            with closing(read_ahead(self.read(None), AHEAD)) as batches:  # the next is decoded while one is written
-                for batch in batches:
-                    self.is_spooled = self.is_spooled and spool.could_add(batch)
-                    yield batch
+            for batch in batches:
+                self.is_spooled = self.is_spooled and spool.could_add(batch)
+                yield batch
             if self.is_spooled:
                 spool.finish()
                 self.spool = spool
@@ -93,7 +92,7 @@ class StreamedRows(PartedRows):
         """Return the sum by ``+`` of a function of the batches, added in their order: one pass."""
         found: list[Result] = []  # the sum so far, if there is one
         n_rows = 0
-        with closing(read_ahead(self._batches(), AHEAD)) as batches:
+        with closing(self._batches()) as batches:
             for batch in batches:
                 n_rows += len(batch.y)
                 if batch.weight is None or batch.weight.any():
@@ -124,7 +123,7 @@ class StreamedRows(PartedRows):
         """Return random rows of pieces, batch by batch, and the share that they are of the rows of each outcome."""
         drawn = shares_drawn(self, self.counted[pieces].sum(axis=0), self.counted.sum(axis=0))
         every = len(pieces) == len(self.counted)
-        with closing(read_ahead(self._batches(None if every else pieces.tolist()), AHEAD)) as batches:
+        with closing(self._batches(None if every else pieces.tolist())) as batches:
             return [batch.at(drawn_rows(batch, drawn, random)) for batch in batches], drawn
 
 
