@@ -98,8 +98,6 @@ class ClusterRows(PartedRows):
         As of :class:`PartedRows`; the threads are those for samples.
     """
 
-    least_pool = 2_000_000  # fewer, for they are sent
-
     def __init__(
         self,
         client: Any,
