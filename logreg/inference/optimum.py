@@ -127,12 +127,13 @@ def sums_over_block(block: Block, W: Array, limit: float) -> Array:
     """Return the same of a block of rows, piece by piece."""
     found = np.zeros(3)
     for piece in pieces(block, 1, "none"):
-        scores = product(piece.values(), W[:-1])[:, 0] + W[-1, 0]
+        wrong = product(piece.values(), W[:-1])[:, 0]
+        wrong += W[-1, 0]
         if piece.offset is not None:
-            scores += piece.offset
-        wrong = np.where(piece.y == 1, -scores, scores)
+            wrong += piece.offset
+        wrong *= 1.0 - 2.0 * piece.y
         missed = sigmoid(wrong)
-        if wrong.min() <= -limit or not np.isfinite(wrong).all():
+        if not wrong.min() > -limit:
             counted = True if piece.weight is None else piece.weight > 0.0
             found[0] += np.count_nonzero(counted & ~(wrong > -limit))
         if piece.weight is not None:
