@@ -203,6 +203,18 @@ def drawn_of(drawn: Array, n_threads: int, parts: Mapping[int, SelectableRows]) 
     for number, part in parts.items():
         align(part)
         index = drawn_rows(part, drawn, np.random.default_rng([0, number]))
-        kept = part.X, part.y, part.weight, part.offset
-        found[number] = [values if values is None else values[index] for values in kept]
+        y, weight, offset = (
+            values if values is None else values[index] for values in (part.y, part.weight, part.offset)
+        )
+        X = part.X[index]
+        found[number] = [light(X) if part.origin is None else X, y, weight, offset]
     return found
+
+
+def light(X: Any) -> Any:
+    """Return rows of an array in float32, whose digits are enough for samples, unless numbers are too large for it."""
+    if not isinstance(X, np.ndarray) or X.dtype != np.float64:
+        return X
+    with np.errstate(over="ignore"):
+        half = X.astype(np.float32)
+    return half if np.isfinite(half).all() else X
