@@ -154,7 +154,7 @@ class LogisticRegression(Predicting, Streaming, Inference, CallbackSupportMixin,
         With an L1 part or bounds, a second certificate: the duality gap, by which ``objective_`` is above the minimum
         at most. Else NaN.
     objective_ : float
-        The minimum found, a mean a unit of weight.
+        The minimum found, a mean a unit of weight, after the last pass.
     solver_ : str
         The preconditioner used: "newton", "sampled-curvature", "hot-block", "diagonal", "gradient-descent" or, with
         an L1 part, "coordinate-descent".

@@ -21,7 +21,7 @@ JOINT_PASSES, MOST_PASSES = 12, 100  # of a search by Newton's steps, and of a w
 CHECKED, LOW = 1e6, 30.0  # flops of a pass up to which ends are checked; depth below them from which no climb is tried
 WAYS = (0.3, 1.0, 3.0)  # to another end, shares of its distance from the top at which climbs start
 NUMBERS = 8_000_000  # in the curvatures of all points that move together
-STACK = 3  # frames between a warning and the line that calls profile_intervals
+STACK = 4  # frames between a warning and the line of the user that calls conf_int
 
 
 def penalised_likelihood_tests(top: Climb) -> tuple[Array, Array]:

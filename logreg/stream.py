@@ -31,7 +31,7 @@ from logreg.penalty import Ridge
 from logreg.preconditioner import FullCurvature
 from logreg.rows import MemoryRows, Rows
 from logreg.scale import Scale
-from logreg.solve import Solution, solve
+from logreg.solve import NonFiniteSumsError, Solution, solve
 from logreg.stop import Limits, Status
 from logreg.sums import Array, CurvatureKind, Sums
 
@@ -212,9 +212,11 @@ def carried(memory: Memory, batch: MemoryRows, penalty: Ridge, intercept: bool) 
     inverse = inverse_curvature(sums, penalty, intercept)
     outcomes = np.bincount(batch.y, batch.weight, minlength=2)
     times = np.divide(memory.old, outcomes, out=np.zeros(2), where=outcomes > 0.0)
-    sample = batch.sums(before.mean, "full").curvature
-    assert sample is not None
-    claimed = inverse @ (known.weight / batch.total_weight * sample[0]) @ inverse
+    sample = batch.sums(before.mean, "full")
+    if not sample.all_finite():
+        raise NonFiniteSumsError
+    assert sample.curvature is not None
+    claimed = inverse @ (known.weight / batch.total_weight * sample.curvature[0]) @ inverse
     found = [carried_sums(block, before, after, times, inverse, claimed) for block in batch.chunks()]
     there, here = (added(parts) for parts in zip(*found, strict=True))
     change = Quadratic.around(after.mean, here) + Quadratic.around(before.mean, there).times(-1.0)

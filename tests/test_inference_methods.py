@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 from scipy.special import expit, logit
 from scipy.stats import norm
 from sklearn.exceptions import ConvergenceWarning
@@ -46,6 +47,19 @@ def test_curvature_that_is_kept_takes_the_last_step_to_the_optimum(options):
     assert np.abs((kept.coef_ - exact.coef_)[0] / errors).max() < 1e-9 < np.abs(not_kept.coef_ - exact.coef_).max()
     fall = kept.summary().fit_frame["deviance"][0] - exact.summary().fit_frame["deviance"][0]
     assert abs(fall) < 1e-8
+
+
+@pytest.mark.parametrize("n", [3_000, 60_000])
+def test_constant_column_beside_an_intercept_stays_out_of_the_last_step(n):
+    random = np.random.default_rng(0)
+    X = sparse.csr_array(np.column_stack([np.full(n, 3.0), random.standard_normal((n, 20))]))
+    y = random.random(n) < expit(X[:, [1]].toarray()[:, 0] - 1.0)
+    clf = LogisticRegression(penalty=None).fit(X, y)
+    frame = clf.summary().frame.set_index("term")
+    without = LogisticRegression(penalty=None).fit(X[:, 1:], y).summary().frame.set_index("term")
+    assert clf.coef_[0, 0] == 0.0
+    assert np.isnan(frame.loc["x0", "std_error"])
+    assert frame.loc["intercept", "std_error"] == pytest.approx(without.loc["intercept", "std_error"], rel=1e-4)
 
 
 def test_a_test_of_one_coefficient_is_its_statistic_squared(fitted, cohort):

@@ -335,6 +335,16 @@ BAD = {
 }
 
 
+@pytest.mark.parametrize("n_before", [0, 1, 3])
+def test_infinity_is_told_whichever_batch_it_is_in(data, n_before):
+    clf, X = LogisticRegression(), data.X.copy()
+    X[3, 1] = np.inf
+    for _ in range(n_before):
+        clf.partial_fit(data.X, data.y)
+    with pytest.raises(ValueError, match="infinity"):
+        clf.partial_fit(X, data.y)
+
+
 @pytest.mark.parametrize(("spoil", "parameters", "sentence"), BAD.values(), ids=BAD)
 def test_what_cannot_be_used_is_told_in_a_sentence_and_changes_nothing(data, spoil, parameters, sentence):
     clf = LogisticRegression().partial_fit(data.X, data.y).set_params(**parameters)

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -109,6 +110,17 @@ def test_batch_of_few_rows_of_a_class_may_give_none_of_them(monkeypatch):
     y[:10_000:500] = 1  # two in each of ten batches, where a tenth of the rows is drawn
     rows, _ = streamed(X, y, 1_000)
     assert 1_500 < rows.sample(5_000, 0).n_rows <= 2_000
+
+
+def test_short_batch_may_give_no_row_to_a_sample(monkeypatch):
+    monkeypatch.setattr(StreamedRows, "least_pool", 3_000)
+    X, y = make_data(60_002)
+    starts = [0, 2, *range(1_002, 60_002, 1_000)]
+    batches = [Batch(X[a:b], y[a:b], None, None, "", k) for k, (a, b) in enumerate(pairwise([*starts, 60_002]))]
+    counted = np.array([np.bincount(batch.y, minlength=2) for batch in batches])
+    extent = Extent(60_002, 60_002, 3, 3, float(y.mean()), 1.0, True, False)
+    rows = StreamedRows(lambda pieces: (batches[k] for k in [0, *pieces]), counted, extent)
+    assert rows.sample(2_000, 0).n_rows > 200
 
 
 def test_sample_of_all_rows_is_the_rows_themselves():

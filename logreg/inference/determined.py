@@ -94,7 +94,9 @@ class Design(NamedTuple):
 
     def of(self, rows: SelectableRows) -> SelectableRows:
         """Return rows with these columns only, relative to their origin."""
-        rows = copy.copy(rows if len(self.kept) == rows.n_columns else rows.take(self.kept))
+        rows = copy.copy(rows)  # so that what the taking of columns keeps goes with it
+        if len(self.kept) < rows.n_columns:
+            rows = rows.take(self.kept)
         if rows.is_dense:
             rows.origin = self.origin
         return rows

@@ -15,7 +15,7 @@ from logreg.objective import Objective
 from logreg.plan import WIDEST_MATRIX, square_flops
 from logreg.rank import Redundancy
 from logreg.rows import PartedRows, Rows, SelectableRows
-from logreg.scale import Scale
+from logreg.scale import CONSTANT, Scale
 from logreg.setup import Setup
 from logreg.solve import Solution
 
@@ -113,6 +113,7 @@ def information_of(setup: Setup, optimum: Optimum, solution: Solution, redundanc
     """Return the information at the optimum that a solution has found, after a last Newton step.
 
     Its curvature is there already, and of what is left of the distance to the optimum it leaves about the square.
+    Errors and probabilities are of before that step.
     """
     rows, W, ridge = optimum.rows, optimum.W, optimum.ridge
     objective = float(solution.history[-1].objective[0])
@@ -122,7 +123,14 @@ def information_of(setup: Setup, optimum: Optimum, solution: Solution, redundanc
     if redundancy is not None:
         aliased[:-1] = redundancy.columns
     left_out = np.append(setup.left_out, not setup.intercept)
-    kept = np.flatnonzero(~aliased & ~left_out & (np.diagonal(H) + pull > 0))
+    own = np.diagonal(H).copy()
+    if (
+        setup.intercept and own[-1] > 0.0
+    ):  # a constant column repeats it, also where the descent has not centred what it left at 0
+        own[:-1] -= H[:-1, -1] ** 2 / H[-1, -1]
+        own[own <= CONSTANT * np.diagonal(H)] = 0.0
+        own[-1] = H[-1, -1]
+    kept = np.flatnonzero(~aliased & ~left_out & (own + pull > 0))
     inside = np.ix_(kept, kept)
     inverse_root = Factor(H[inside] + np.diag(pull[kept])).inverse_root() if kept.size else np.zeros((0, 1))
     of_kept = np.zeros((len(H), inverse_root.shape[1]))

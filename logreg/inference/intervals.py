@@ -288,7 +288,7 @@ def chosen_terms(columns: Any, names: np.ndarray, intercept: bool) -> tuple[list
     known, d = [str(name) for name in names], len(names)
     if columns is None:
         chosen = [*([d] if intercept else []), *range(d)]
-    elif isinstance(columns, np.ndarray):
+    elif isinstance(columns, np.ndarray) and columns.dtype.kind == "i":  # places
         chosen = columns.tolist()
     else:
         listed = [columns] if isinstance(columns, str) else list(columns)

@@ -138,7 +138,7 @@ class ClusterRows(PartedRows):
         return found
 
     def sample(self, n_rows: int, seed: int) -> MemoryRows | Self:
-        """Return a random sample of rows that are sent here once and kept, no more than some millions of numbers."""
+        """Return a random sample of rows that are sent here once and kept, no more than some ten million numbers."""
         return self if n_rows >= self.n_rows else self._pool.sample(n_rows, seed)
 
     @cached_property

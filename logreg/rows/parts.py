@@ -156,7 +156,7 @@ class ChangedRows(PartedRows):
 
     def __init__(self, whole: PartedRows, change: Callable[[SelectableRows], SelectableRows]) -> None:
         self.whole, self.change = whole, change
-        known = self.total(Known.of)
+        known = self.total(Tally.of)
         extent = Extent(
             whole.n_rows,
             known.n_counted,
@@ -186,7 +186,7 @@ class ChangedRows(PartedRows):
 
 
 @dataclass(frozen=True)
-class Known:
+class Tally:
     """What is known of parts of rows, which adds up."""
 
     n_rows: int
@@ -216,7 +216,7 @@ class Known:
             part.origin,
         )
 
-    def __add__(self, other: Known) -> Known:
+    def __add__(self, other: Tally) -> Tally:
         """Return what is known of both."""
         return replace(
             self,

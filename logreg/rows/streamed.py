@@ -106,7 +106,7 @@ class StreamedRows(PartedRows):
         return found[0]
 
     def sample(self, n_rows: int, seed: int) -> MemoryRows | Self:
-        """Return a random sample of rows that are read once and kept, no more than some millions of numbers."""
+        """Return a random sample of rows that are read once and kept, no more than some ten million numbers."""
         return self if n_rows >= self.n_rows else self._pool.sample(n_rows, seed)
 
     @cached_property
@@ -115,7 +115,7 @@ class StreamedRows(PartedRows):
         random = np.random.default_rng(0)
         pieces = np.arange(len(self.counted)) if self.is_spooled else some_pieces(self.counted, random)
         kept, drawn = self._drawn(pieces, random)
-        if len(pieces) < len(self.counted) and are_unlike([self.part(batch) for batch in kept]):
+        if len(pieces) < len(self.counted) and are_unlike([self.part(batch) for batch in kept if len(batch.y)]):
             kept, drawn = self._drawn(np.arange(len(self.counted)), random)  # each of its rows would tell little
         return pool_of(self, [batch[:4] for batch in kept], drawn, self.counted.sum(axis=0))
 
@@ -164,7 +164,7 @@ def are_unlike(places: Sequence[SelectableRows]) -> bool:
     The mean of a column over k places varies by ``B / k`` for the variance B of their means; that of m rows drawn
     everywhere by ``V / m`` for the variance V of the rows (Kish, Survey Sampling, 1965): so many rows they are worth.
     """
-    sums = [sums_at_half(rows) for rows in places if rows.n_rows]
+    sums = [sums_at_half(rows) for rows in places]
     every = reduce(add, sums)
     means = np.array([found.diagonal()[1][0, :-1] / found.diagonal()[1][0, -1] for found in sums])
     between = means.var(axis=0)
