@@ -108,7 +108,7 @@ COLLECTIONS = {"arrays": arrays_of, "arrays in other chunks": other_chunks, "fra
 COLLECTIONS |= {"arrays of unknown chunks": unknown_chunks}
 
 
-def same_fit(there, here):
+def assert_same_fit(there, here):
     """Check that two fits have the same optimum, to a hundred-millionth of the standard errors, in as many passes."""
     errors = here.summary().frame["std_error"].to_numpy()
     away = np.abs(there.coef_frame()["estimate"] - here.coef_frame()["estimate"]).to_numpy()
@@ -126,7 +126,7 @@ def test_fit_is_that_of_the_rows_in_memory(anywhere, make, options):
     there = LogisticRegression(**TIGHT, **options).fit(X, y, weight, offset=offset)
     named = FRAME[NAMES] if make is frames_of else FRAME[NAMES].to_numpy()
     here = LogisticRegression(**TIGHT, **options).fit(named, FRAME["late"], FRAME["w"], offset=FRAME["o"])
-    same_fit(there, here)
+    assert_same_fit(there, here)
     assert list(there.feature_names_out_) == list(here.feature_names_out_)
     assert there.score(X, y, weight, offset=offset) == pytest.approx(
         here.score(named, FRAME["late"], FRAME["w"], offset=FRAME["o"])
@@ -140,7 +140,7 @@ def test_large_data_start_on_samples_and_take_as_many_passes_as_in_memory(on_clu
     dX = da.map_blocks(partial(stretch, X), chunks=((20_000,) * 7 + (10_000,), (8,)), dtype=float)
     dy = da.from_array(y, chunks=20_000)
     there, here = LogisticRegression(tol=1e-8).fit(dX, dy), LogisticRegression(tol=1e-8).fit(X, y)
-    same_fit(there, here)
+    assert_same_fit(there, here)
     assert there.solver_ == "sampled-curvature"
 
 
@@ -156,7 +156,7 @@ def test_categories_of_frames_are_learnt_from_all_partitions(anywhere):
         dd.from_pandas(X, npartitions=PARTITIONS), dd.from_pandas(frame["late"], npartitions=PARTITIONS)
     )
     here = LogisticRegression(categories="auto", **TIGHT).fit(X, frame["late"])
-    same_fit(there, here)
+    assert_same_fit(there, here)
     assert list(there.categories_["color"]) == ["blue", "green", "red"]
     assert list(there.feature_names_out_) == list(here.feature_names_out_)
 
@@ -165,7 +165,7 @@ def test_partitions_may_be_sparse(anywhere):
     X = sparse.random_array((N, 6), density=0.3, rng=0, format="csr")
     y = (X.sum(axis=1) > np.median(X.sum(axis=1))).astype(int)
     blocks = da.from_array(X.toarray(), chunks=(300, 6)).map_blocks(sparse.csr_array)
-    same_fit(
+    assert_same_fit(
         LogisticRegression(**TIGHT).fit(blocks, da.from_array(y, chunks=300)), LogisticRegression(**TIGHT).fit(X, y)
     )
 
@@ -177,7 +177,7 @@ def test_partitions_may_be_empty_of_one_class_or_of_other_types(anywhere):
     parts = [(delayed(X[i:j].astype(dtype)), (j - i, 3), float) for i, j, dtype in pieces]
     dX = da.concatenate([da.from_delayed(*part) for part in parts])
     dy = da.concatenate([da.from_array(y[i:j].astype(int), chunks=-1) for i, j, _ in pieces])
-    same_fit(LogisticRegression(**TIGHT).fit(dX, dy), LogisticRegression(**TIGHT).fit(X, y.astype(int)))
+    assert_same_fit(LogisticRegression(**TIGHT).fit(dX, dy), LogisticRegression(**TIGHT).fit(X, y.astype(int)))
 
 
 @pytest.mark.parametrize(("make", "fast_programs"), [(arrays_of, 50), (frames_of, 50), (arrays_of, -1)])

@@ -24,7 +24,7 @@ def rows():
     return X, Y, random.uniform(0.5, 2.0, 300), 0.3 * random.standard_normal(300)
 
 
-def compare(fits, X, Y, weight=None, offset=None, **options):
+def assert_as_one_by_one(fits, X, Y, weight=None, offset=None, **options):
     for k, model in enumerate(fits):
         alone = LogisticRegression(**options | {"tol": 1e-8}).fit(X, Y[:, k], weight, offset=offset)
         np.testing.assert_allclose(model.coef_, alone.coef_, rtol=1e-4, atol=1e-6)
@@ -42,7 +42,7 @@ def test_each_model_is_that_of_its_outcome_alone(rows, monkeypatch, store, compi
     fits = fit_many(X, Y, penalty=penalty, tol=1e-7)
     assert len(fits) == 20
     assert fits.converged.all()
-    compare(fits, X, Y, penalty=penalty)
+    assert_as_one_by_one(fits, X, Y, penalty=penalty)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_each_model_is_that_of_its_outcome_alone(rows, monkeypatch, store, compi
 def test_so_it_is_with_every_option_weights_and_an_offset(rows, options):
     X, Y, weight, offset = rows
     fits = fit_many(X, Y[:, :6], sample_weight=weight, offset=offset, tol=1e-7, **options)
-    compare(fits, X, Y[:, :6], weight, offset, **options)
+    assert_as_one_by_one(fits, X, Y[:, :6], weight, offset, **options)
 
 
 def test_labels_and_names_are_those_of_each_outcome(rows):
@@ -91,7 +91,7 @@ def test_one_outcome_that_cannot_be_fitted_leaves_the_others(rows):
     assert np.isnan(fits.coefs[1]).all()
     with pytest.raises(ValueError, match=r"^Outcome 1 was not fitted: y holds only one class"):
         fits[1]
-    compare([fits[0], fits[3]], X, Y[:, [0, 3]])
+    assert_as_one_by_one([fits[0], fits[3]], X, Y[:, [0, 3]])
 
 
 def test_weights_of_zero_can_leave_an_outcome_with_one_class(rows):
@@ -130,7 +130,7 @@ def test_columns_that_repeat_others_are_said_once_and_the_norm_is_least(rows):
     assert len(said) == 1
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CollinearityWarning)
-        compare(fits, X, Y[:, :5], penalty=None)
+        assert_as_one_by_one(fits, X, Y[:, :5], penalty=None)
 
 
 @pytest.mark.parametrize(
