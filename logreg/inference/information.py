@@ -123,14 +123,7 @@ def information_of(setup: Setup, optimum: Optimum, solution: Solution, redundanc
     if redundancy is not None:
         aliased[:-1] = redundancy.columns
     left_out = np.append(setup.left_out, not setup.intercept)
-    own = np.diagonal(H).copy()
-    if (
-        setup.intercept and own[-1] > 0.0
-    ):  # a constant column repeats it, also where the descent has not centred what it left at 0
-        own[:-1] -= H[:-1, -1] ** 2 / H[-1, -1]
-        own[own <= CONSTANT * np.diagonal(H)] = 0.0
-        own[-1] = H[-1, -1]
-    kept = np.flatnonzero(~aliased & ~left_out & (own + pull > 0))
+    kept = np.flatnonzero(~aliased & ~left_out & (own_curvature(H, setup.intercept) + pull > 0))
     inside = np.ix_(kept, kept)
     inverse_root = Factor(H[inside] + np.diag(pull[kept])).inverse_root() if kept.size else np.zeros((0, 1))
     of_kept = np.zeros((len(H), inverse_root.shape[1]))
@@ -164,6 +157,18 @@ def information_of(setup: Setup, optimum: Optimum, solution: Solution, redundanc
         discrimination=optimum.discrimination,
         penalty="ridge" if np.any(pull[kept] > 0.0) else "none",
     )
+
+
+def own_curvature(H: Array, intercept: bool) -> Array:
+    """Return the curvature of each coefficient that the intercept does not share, shape (d + 1,), last its own.
+
+    It is 0 of constant columns, also where the descent has left them at 0 without centring them.
+    """
+    own = np.diagonal(H).copy()
+    if intercept and own[-1] > 0.0:
+        own[:-1] -= H[:-1, -1] ** 2 / own[-1]
+        own[own <= CONSTANT * np.diagonal(H)] = 0.0
+    return own
 
 
 def information_at_limit(setup: Setup, separation: Separation) -> Information:
